@@ -1,0 +1,504 @@
+"""The API client: one method for each endpoint, and one place that sends.
+
+What is repeated, and what never is, follows from one question: may the request have been carried
+out? A GET, PATCH or DELETE may be repeated, because once more changes nothing more. A POST orders
+an IP and takes no idempotency key, so it is repeated only where it certainly was not carried out.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+import ssl
+import threading
+import time
+from contextlib import closing, contextmanager, suppress
+from http import HTTPStatus
+from itertools import count
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from misar_ips import __version__
+from misar_ips.config import DEFAULT_BASE_URL, DEFAULT_TIMEOUT, check_base_url, check_key, mask_key
+from misar_ips.errors import (
+    APIError,
+    ConfigError,
+    InvalidResponseError,
+    MisarError,
+    NetworkError,
+    NotFoundError,
+    OutcomeUnknownError,
+    UnauthorizedError,
+)
+from misar_ips.models import RequestedIP
+from misar_ips.names import canonical_address, check_changes, check_id, check_settings
+from misar_ips.reply import LATER_HINT, LIST_HINT, Reply, read_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from types import TracebackType
+
+    from misar_ips.models import DedicatedIP
+
+_PATH = "/dedicated-ips"
+_TRIES = 4
+_FIRST_WAIT = 0.5  # seconds; the back-off doubles it from try to try
+_LONGEST_WAIT = 60.0  # seconds a server may ask for; beyond it, the user decides
+_CONNECT_TIMEOUT = 5.0  # seconds
+_LARGEST_REPLY = 10 * 1024 * 1024  # bytes, after decompression
+_TRANSIENT_STATUSES = {429, 500, 502, 503, 504}
+
+NETWORK_HINT = "Check the network, the proxy variables and the base URL."
+CERTIFICATE_HINT = (
+    "If a proxy of yours inspects TLS, name its certificate authority in SSL_CERT_FILE."
+)
+
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+class Client:
+    """MisarMail's dedicated-IP endpoints.
+
+    ``timeout`` is in seconds, for one attempt's reply. ``transport`` puts something else in the
+    network's place. ``sleep`` and ``jitter`` (a number from 0 to 1) shape the waits between
+    attempts; ``log`` is given a line of text on each attempt and wait.
+
+    Every method raises MisarError: ConfigError for a key or URL that can't be used, UsageError for
+    arguments that can't be sent, APIError for an answer that is a failure, NetworkError where
+    there was none. Sources: the published reference of the API, and RFC 9110 for retries.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a caller may want to set, each with a default
+        self,
+        api_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        *,
+        timeout: float = DEFAULT_TIMEOUT,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        self.base_url = check_base_url(base_url)
+        self.server_time: datetime | None = None
+        """What the server's clock said in its last reply."""
+        self._shown_key = mask_key(check_key(api_key, "the caller"))
+        self._timeout = timeout
+        self._sleep = sleep
+        self._jitter = jitter
+        self._log = log or _keep_silent
+        self._http = _open_http(self.base_url, api_key, timeout, transport)
+
+    def __repr__(self) -> str:
+        return f"Client(api_key='{self._shown_key}', base_url='{self.base_url}')"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what connections are open."""
+        self._http.close()
+
+    def list(self) -> tuple[DedicatedIP, ...]:
+        """Give every dedicated IP of the account, without daily limit, reputation and schedule."""
+        return self._send("GET", _PATH, what="list the dedicated IPs").ips()
+
+    def get(self, ip_id: str) -> DedicatedIP:
+        """Give one IP with all its details.
+
+        Raises:
+            NotFoundError: the account has no such IP.
+        """
+        reply = self._send("GET", _path_of(ip_id), what=f"read {ip_id}")
+        ip = reply.ip()
+        if ip is None:
+            raise reply.invalid("the answer has no IP in it")
+        if ip.id != ip_id:
+            raise reply.invalid(f"the server answered with another IP, {ip.id}")
+        return ip
+
+    def resolve(self, name: str) -> str:
+        """Give the id of an IP that is named by its id or by its address.
+
+        Raises:
+            NotFoundError: the account has no IP with that address.
+        """
+        address = canonical_address(name)
+        if address is None:
+            return check_id(name)
+        for ip in self.list():
+            if ip.is_called(address):
+                return ip.id
+        raise NotFoundError(f"No dedicated IP of this account is {address}.", hint=LIST_HINT)
+
+    def request(self, *, pool: str | None = None, rdns: str | None = None) -> RequestedIP:
+        """Order an IP. The server's default pool is ``marketing``; ``rdns`` is a PTR hostname.
+
+        The IPs are listed first, so that where the answer is lost a new one can be told from the
+        others. The order itself is never sent again once it may have been carried out.
+
+        Raises:
+            PlanLimitError: the account's plan has no place for another one.
+            OutcomeUnknownError: the answer was lost, and the list does not settle what happened.
+        """
+        order = check_settings(pool, rdns)
+        known = {ip.id for ip in self.list()}
+        with _noting_interrupt("The order"):
+            try:
+                reply = self._send("POST", _PATH, order, what="order an IP")
+                ip = reply.ip()
+                if ip is None:
+                    raise reply.invalid("the answer has no IP in it")
+            except MisarError as lost:
+                if not _may_have_been_ordered(lost):
+                    raise
+                return self._find_ordered(order, known, lost)
+            return RequestedIP(ip, reply.message)
+
+    def update(
+        self, ip_id: str, *, pool: str | None = None, rdns: str | None = None
+    ) -> DedicatedIP:
+        """Change an IP's pool, PTR hostname or both, and give it as it is afterwards.
+
+        Raises:
+            UsageError: there is nothing to change.
+            NotFoundError: the account has no such IP.
+            OutcomeUnknownError: the answer was lost, and reading the IP failed as well.
+        """
+        settings = check_changes(pool, rdns)
+        with _noting_interrupt("The change"):
+            try:
+                reply = self._send("PATCH", _path_of(ip_id), settings, what=f"update {ip_id}")
+                ip = reply.ip()
+            except (NetworkError, InvalidResponseError) as lost:
+                ip = self._look_after(lost, ip_id)
+                if ip is None or not _has_settings(ip, settings):
+                    raise
+                return ip
+            return self.get(ip_id) if ip is None else ip
+
+    def release(self, ip_id: str) -> None:
+        """Give an IP back. A warmed IP's reputation is lost for good.
+
+        Raises:
+            NotFoundError: the account has no such IP.
+            OutcomeUnknownError: the answer was lost, and reading the IP failed as well.
+        """
+        with _noting_interrupt("The release"):
+            try:
+                reply = self._send("DELETE", _path_of(ip_id), what=f"release {ip_id}")
+                if reply.status == HTTPStatus.NOT_FOUND and reply.tried > 1:
+                    return  # an earlier attempt did it, and only its answer was lost
+                reply.check()
+            except (NetworkError, InvalidResponseError) as lost:
+                if self._look_after(lost, ip_id) is not None:
+                    raise
+
+    def try_key(self) -> MisarError | None:
+        """Try the key with one list, and give what trouble there was that is not the key's fault.
+
+        Raises:
+            UnauthorizedError: the server does not accept the key.
+        """
+        try:
+            self.list()
+        except UnauthorizedError:
+            raise
+        except MisarError as trouble:
+            return trouble
+        return None
+
+    def _find_ordered(
+        self, order: dict[str, str], known: set[str], lost: MisarError
+    ) -> RequestedIP:
+        """Find the IP that an order with a lost answer brought, by what is new in the list."""
+        try:
+            new = [ip for ip in self.list() if ip.id not in known]
+        except MisarError as error:
+            seen = f"Whether it was carried out could not be seen either. {error.message}"
+            raise _unknown_order(lost, seen) from lost
+        if len(new) == 1 and _has_settings(new[0], order):
+            return RequestedIP(
+                new[0], "The answer to the order was lost, but the new IP is in the list."
+            )
+        ids = ", ".join(ip.id for ip in new)
+        seen = f"New in the list, and not surely from it: {ids}." if new else "No IP is new yet."
+        raise _unknown_order(lost, seen) from lost
+
+    def _look_after(
+        self, lost: NetworkError | InvalidResponseError, ip_id: str
+    ) -> DedicatedIP | None:
+        """Look what came of a change whose answer was lost: the IP as it is, None if it is gone."""
+        if isinstance(lost, NetworkError) and not lost.sent:
+            raise lost
+        try:
+            return self.get(ip_id)
+        except NotFoundError:
+            return None
+        except MisarError as error:
+            raise OutcomeUnknownError(
+                f"{lost.message} It may have been carried out all the same.",
+                hint=f"`misar-ips show {ip_id}` tells, once the server can be reached.",
+            ) from error
+
+    def _send(
+        self, method: str, path: str, body: dict[str, str] | None = None, *, what: str
+    ) -> Reply:
+        """Send a request until an answer stands, and give that answer, success or failure.
+
+        Raises:
+            NetworkError: there was no answer, or none after the last try.
+            RateLimitError: the server asks for a longer wait than a command should make.
+        """
+        may_be_done = False
+        for tried in count(1):
+            try:
+                reply = self._attempt(method, path, body, what, tried)
+            except NetworkError as error:
+                may_be_done = error.sent = error.sent or may_be_done
+                is_repeatable = error.transient and (method != "POST" or not error.sent)
+                if not is_repeatable or tried == _TRIES:
+                    raise
+                wait = self._back_off(tried)
+            else:
+                self.server_time = reply.date or self.server_time
+                if not _is_worth_repeating(method, reply) or tried == _TRIES:
+                    return reply
+                may_be_done = may_be_done or reply.status != HTTPStatus.TOO_MANY_REQUESTS
+                wait = self._wait_after(reply)
+            self._log(f"waiting {wait:.2f} s before try {tried + 1} of {_TRIES}")
+            self._sleep(wait)
+        raise AssertionError("count() never ends")
+
+    def _attempt(
+        self, method: str, path: str, body: dict[str, str] | None, what: str, tried: int
+    ) -> Reply:
+        url = self.base_url + path
+        started = time.monotonic()
+        deadline = _Deadline(_CONNECT_TIMEOUT + self._timeout)
+        try:
+            with deadline:
+                request = self._http.build_request(
+                    method, url, json=body, extensions={"trace": deadline.watch}
+                )
+                response = self._http.send(request, stream=True)
+                with closing(response):
+                    reply = _read(response, what, tried)
+        except httpx.RequestError as error:
+            self._log_attempt(method, url, type(error).__name__, started)
+            raise self._network_error(error, what, timed_out=deadline.passed) from error
+        self._log_attempt(method, url, str(reply.status), started)
+        return reply
+
+    def _network_error(
+        self, error: httpx.RequestError, what: str, *, timed_out: bool
+    ) -> NetworkError:
+        """Translate every way in which there may be no answer."""
+        host = httpx.URL(self.base_url).netloc.decode()
+        is_certificate = isinstance(_root_cause(error), ssl.SSLCertVerificationError)
+        if timed_out or isinstance(error, httpx.TimeoutException):
+            reason, hint = f"{host} took too long to answer", LATER_HINT
+        elif isinstance(_root_cause(error), socket.gaierror):
+            reason, hint = f"the host {host} is not known", NETWORK_HINT
+        elif is_certificate:
+            reason, hint = f"the certificate of {host} can't be trusted", CERTIFICATE_HINT
+        elif isinstance(error, httpx.ConnectError):
+            reason, hint = f"{host} can't be reached", NETWORK_HINT
+        else:
+            reason, hint = f"the connection to {host} was lost", LATER_HINT
+        said = str(_root_cause(error)) or type(error).__name__
+        return NetworkError(
+            f"Could not {what}: {reason} ({said}).",
+            hint=hint,
+            sent=not isinstance(error, _NEVER_SENT),
+            transient=not is_certificate,
+        )
+
+    def _back_off(self, tried: int) -> float:
+        """Give a wait in seconds: full jitter over a range that doubles from try to try."""
+        return self._jitter() * _FIRST_WAIT * 2.0 ** (tried - 1)
+
+    def _wait_after(self, reply: Reply) -> float:
+        asked = reply.retry_after
+        if asked is None:
+            return self._back_off(reply.tried)
+        if asked > _LONGEST_WAIT:
+            raise reply.come_back_later()
+        return asked
+
+    def _log_attempt(self, method: str, url: str, outcome: str, started: float) -> None:
+        self._log(f"{method} {url} {outcome} {(time.monotonic() - started) * 1000:.0f} ms")
+
+
+class _Deadline:
+    """Ends an attempt as a whole: a server that drips bytes never lets a read time out.
+
+    httpx limits each read. This limits their sum, from another thread, by shutting the socket
+    down, which wakes the read that waits on it.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.passed = False
+        self._stream: Any = None
+        self._timer = threading.Timer(seconds, self._pass)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._timer.cancel()
+
+    def watch(self, event: str, info: dict[str, Any]) -> None:
+        """Learn of the connection that the attempt opens (httpx's extension ``trace``)."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self._stream = info["return_value"]
+            if self.passed:
+                self._shut_down()
+
+    def _pass(self) -> None:
+        self.passed = True
+        if self._stream is not None:
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        with suppress(OSError):  # the other side may have been faster
+            self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+
+def _open_http(
+    base_url: str, api_key: str, timeout: float, transport: httpx.BaseTransport | None
+) -> httpx.Client:
+    """Open httpx so that it follows nothing, keeps nothing, and sends the key to one host only.
+
+    Each request has a connection of its own: on a kept one, a server that had just closed it
+    could not be told from one that took an order and died.
+    """
+    try:
+        return httpx.Client(
+            headers={
+                "Authorization": f"Bearer {api_key}",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"misar-ips/{__version__}",
+            },
+            timeout=httpx.Timeout(timeout, connect=_CONNECT_TIMEOUT),
+            follow_redirects=False,
+            limits=httpx.Limits(max_keepalive_connections=0),
+            transport=transport,
+            verify=_trust(base_url),
+        )
+    except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
+        raise ConfigError(
+            f"The proxy or the certificates that the environment names can't be used: {error}.",
+            hint="Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+        ) from error
+
+
+def _trust(base_url: str) -> ssl.SSLContext | bool:
+    """Give whom to trust: httpx's usual certificates, and nobody where no TLS is spoken.
+
+    Loading certificates takes longer than all else that happens before the request.
+    """
+    if base_url.startswith("https:"):
+        return True
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _read(response: httpx.Response, what: str, tried: int) -> Reply:
+    """Read a reply, but never more of it than anybody could mean."""
+    content = bytearray()
+    unreadable = None
+    try:
+        if response.headers.get("content-encoding", "identity") not in {"identity", "gzip"}:
+            unreadable = "the answer is packed in a way that was not asked for"
+        else:
+            for chunk in response.iter_bytes():
+                content += chunk
+                if len(content) > _LARGEST_REPLY:
+                    unreadable = "the answer is larger than 10 MiB"
+                    break
+    except httpx.DecodingError:
+        unreadable = "the answer can't be unpacked"
+    body = None
+    if unreadable is None:
+        body, unreadable = read_body(bytes(content))
+    return Reply(what, response.status_code, response.headers, body, unreadable, tried)
+
+
+def _path_of(ip_id: str) -> str:
+    return f"{_PATH}/{quote(check_id(ip_id), safe='')}"
+
+
+def _has_settings(ip: DedicatedIP, settings: dict[str, str]) -> bool:
+    """Tell whether what is known of an IP agrees with what was asked for."""
+    actual = {"pool": ip.pool, "rdns": ip.rdns}
+    return all(
+        (actual[name] or wanted).lower().rstrip(".") == wanted.lower()
+        for name, wanted in settings.items()
+    )
+
+
+def _is_worth_repeating(method: str, reply: Reply) -> bool:
+    if reply.is_plan_refusal or reply.status not in _TRANSIENT_STATUSES:
+        return False
+    return method != "POST" or reply.status == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _may_have_been_ordered(lost: MisarError) -> bool:
+    """Tell whether a failed order may have been carried out: it was sent, and not refused."""
+    if isinstance(lost, NetworkError):
+        return lost.sent
+    if isinstance(lost, InvalidResponseError):
+        return True
+    return isinstance(lost, APIError) and (lost.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _unknown_order(lost: MisarError, seen: str) -> OutcomeUnknownError:
+    return OutcomeUnknownError(
+        f"{lost.message} The order may have been carried out. {seen}",
+        hint="Look at `misar-ips list` in a few minutes before you order again: "
+        "a second order may be billed.",
+    )
+
+
+@contextmanager
+def _noting_interrupt(what: str) -> Iterator[None]:
+    """Tell whoever presses Ctrl-C while something may be under way that it may be."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        interrupt.add_note(f"{what} may have been carried out; `misar-ips list` tells.")
+        raise
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def _keep_silent(_line: str) -> None:
+    pass

@@ -1,0 +1,217 @@
+"""Everything that can go wrong, as one tree.
+
+    MisarError                         code                    exit
+    ├── UsageError                     usage                      2
+    │   └── ConfirmationRequiredError  confirmation_required      2
+    ├── ConfigError                    config                     3
+    ├── CancelledError                 cancelled                  1
+    ├── OutputError                    internal_error             1
+    ├── APIError                       api_error                  1
+    │   ├── InvalidResponseError       invalid_response           1
+    │   ├── UnauthorizedError          unauthorized               4
+    │   ├── ForbiddenError             forbidden                  4
+    │   ├── PlanLimitError             plan_limit                 5
+    │   ├── NotFoundError              not_found                  6
+    │   ├── RateLimitedError           rate_limited               7
+    │   └── RejectedError              rejected                   8
+    ├── NetworkError                   network                    9
+    ├── OutcomeUnknownError            outcome_unknown           10
+    └── StoppedError                   interrupted              130
+
+Each class knows its code in ``--json`` errors and its exit code; both are promises to scripts.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class ExitCode(IntEnum):
+    """What the program's exit code means."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    CONFIG = 3
+    AUTH = 4
+    PLAN_LIMIT = 5
+    NOT_FOUND = 6
+    RATE_LIMITED = 7
+    REJECTED = 8
+    NETWORK = 9
+    OUTCOME_UNKNOWN = 10
+    INTERRUPTED = 130
+
+
+class MisarError(Exception):
+    """The root of every error this package raises on purpose.
+
+    ``message`` says what happened, and to which IP; ``hint`` says what to do next.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def to_json(self) -> dict[str, object]:
+        """Give the value of ``error`` in ``--json`` output; unknown facts are left out."""
+        facts = {"code": self.code, "message": self.message, "hint": self.hint, **self._facts()}
+        return {name: value for name, value in facts.items() if value is not None}
+
+    def _facts(self) -> dict[str, object]:
+        return {}
+
+
+class UsageError(MisarError):
+    """The arguments make no sense; nothing was sent."""
+
+    code = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class ConfirmationRequiredError(UsageError):
+    """A question was due, and nobody is there to answer it."""
+
+    code = "confirmation_required"
+
+
+class ConfigError(MisarError):
+    """No profile, a broken file, an empty or malformed key; nothing was sent."""
+
+    code = "config"
+    exit_code = ExitCode.CONFIG
+
+
+class CancelledError(MisarError):
+    """The question was answered no; nothing was changed."""
+
+    code = "cancelled"
+
+
+class OutputError(MisarError):
+    """The result could not be written, to a full disk for example."""
+
+
+class APIError(MisarError):
+    """The server answered, and its answer was a failure.
+
+    ``status`` is the HTTP status, ``details`` what the server said of each field, ``retry_after``
+    the seconds it asked to be left alone, ``plan`` and ``upgrade_url`` its plan refusal.
+    """
+
+    code = "api_error"
+
+    def __init__(  # noqa: PLR0913 - one argument for each fact that scripts are promised
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        status: int | None = None,
+        details: Mapping[str, object] | None = None,
+        retry_after: float | None = None,
+        plan: str | None = None,
+        upgrade_url: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.details = details
+        self.retry_after = retry_after
+        self.plan = plan
+        self.upgrade_url = upgrade_url
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "status": self.status,
+            "details": self.details,
+            "retry_after": self.retry_after,
+            "plan": self.plan,
+            "upgrade_url": self.upgrade_url,
+        }
+
+
+class InvalidResponseError(APIError):
+    """The server's answer can't be understood."""
+
+    code = "invalid_response"
+
+
+class UnauthorizedError(APIError):
+    """401: the key is missing, wrong, revoked or expired."""
+
+    code = "unauthorized"
+    exit_code = ExitCode.AUTH
+
+
+class ForbiddenError(APIError):
+    """403 without a plan refusal: the key lacks the scope ``ips``."""
+
+    code = "forbidden"
+    exit_code = ExitCode.AUTH
+
+
+class PlanLimitError(APIError):
+    """The account's plan does not allow it; repeating can't help."""
+
+    code = "plan_limit"
+    exit_code = ExitCode.PLAN_LIMIT
+
+
+class NotFoundError(APIError):
+    """No such IP, or an API without this route."""
+
+    code = "not_found"
+    exit_code = ExitCode.NOT_FOUND
+
+
+class RateLimitError(APIError):
+    """Still too many requests after the retries; ``retry_after`` says when to come back."""
+
+    code = "rate_limited"
+    exit_code = ExitCode.RATE_LIMITED
+
+
+class RejectedError(APIError):
+    """400, 405, 409, 413, 415 or 422: the server refused the request as it stands."""
+
+    code = "rejected"
+    exit_code = ExitCode.REJECTED
+
+
+class NetworkError(MisarError):
+    """DNS, connect, TLS, timeout, or a connection lost.
+
+    ``sent`` tells whether a request may have reached the server, ``transient`` whether another
+    try may fare better.
+    """
+
+    code = "network"
+    exit_code = ExitCode.NETWORK
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, sent: bool, transient: bool = True
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.sent = sent
+        self.transient = transient
+
+
+class OutcomeUnknownError(MisarError):
+    """A request was sent, its answer was lost, and what came of it could not be found out."""
+
+    code = "outcome_unknown"
+    exit_code = ExitCode.OUTCOME_UNKNOWN
+
+
+class StoppedError(MisarError):
+    """Ctrl-C."""
+
+    code = "interrupted"
+    exit_code = ExitCode.INTERRUPTED

@@ -1,0 +1,130 @@
+"""What a user may name: an IP's id or address, a PTR hostname.
+
+Ids and hostnames end up in URLs and in DNS, so each is checked here before anything is sent.
+"""
+
+from __future__ import annotations
+
+import re
+
+from misar_ips.errors import UsageError
+
+DOCUMENTED_POOLS = ("transactional", "marketing")
+"""The pools the reference names. Others exist, so any name is passed on."""
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_LONGEST_HOSTNAME = 253  # octets, RFC 1035 section 2.3.4 without the root's dot
+
+
+def check_id(text: str) -> str:
+    """Give the id back, if it can stand as one path segment once percent-encoded.
+
+    Raises:
+        UsageError: it is empty, ``.`` or ``..``, or holds control characters or broken text.
+    """
+    if not text:
+        raise UsageError("The IP's id is empty.", hint="`misar-ips list` shows the ids.")
+    if text in {".", ".."}:
+        raise UsageError(f"`{text}` is no IP's id.", hint="`misar-ips list` shows the ids.")
+    if not text.isprintable() or not _is_encodable(text):
+        raise UsageError(
+            "The IP's id has a character in it that no id has.",
+            hint="`misar-ips list` shows the ids.",
+        )
+    return text
+
+
+def canonical_address(text: str | None) -> str | None:
+    """Give an IPv4 or IPv6 address in its one canonical spelling, None for anything else."""
+    from ipaddress import ip_address
+
+    try:
+        return str(ip_address((text or "").strip()))
+    except ValueError:
+        return None
+
+
+def check_hostname(text: str) -> str:
+    """Give the hostname for a PTR record, a Unicode one in its A-label form.
+
+    Letters, digits, hyphens and dots, at least two labels of 1 to 63 characters, at most
+    253 in all, no trailing dot (RFC 952, RFC 1123 section 2.1).
+
+    Raises:
+        UsageError: it is no such name.
+    """
+    name = text if text.isascii() else _a_label_form(text)
+    labels = name.split(".")
+    if name.endswith("."):
+        raise _no_hostname(text, "leave out the trailing dot")
+    if len(name) > _LONGEST_HOSTNAME:
+        raise _no_hostname(text, f"it is longer than {_LONGEST_HOSTNAME} characters")
+    if not all(_LABEL.fullmatch(label) for label in labels):
+        raise _no_hostname(text, "only letters, digits, hyphens and dots can stand in one")
+    if len(labels) == 1:
+        raise _no_hostname(text, "it needs at least two parts, as in mail.example.com")
+    if labels[-1].isdigit():
+        raise _no_hostname(text, "it ends in a number, as an address does")
+    return name
+
+
+def check_pool(text: str) -> str:
+    """Give the pool's name back, if there is one.
+
+    Raises:
+        UsageError: it is empty or can't be sent.
+    """
+    if not text.strip() or not text.isprintable() or not _is_encodable(text):
+        raise UsageError(
+            "The pool's name is empty or has control characters in it.",
+            hint=f"The documented pools are {' and '.join(DOCUMENTED_POOLS)}.",
+        )
+    return text
+
+
+def check_settings(pool: str | None, rdns: str | None) -> dict[str, str]:
+    """Give the settings that were given, checked, under the API's names.
+
+    Raises:
+        UsageError: one of them can't be sent.
+    """
+    settings = {}
+    if pool is not None:
+        settings["pool"] = check_pool(pool)
+    if rdns is not None:
+        settings["rdns"] = check_hostname(rdns)
+    return settings
+
+
+def check_changes(pool: str | None, rdns: str | None) -> dict[str, str]:
+    """Give the settings to change, checked, under the API's names.
+
+    Raises:
+        UsageError: one of them can't be sent, or there is none.
+    """
+    changes = check_settings(pool, rdns)
+    if not changes:
+        raise UsageError("Nothing to change was given.", hint="Give --pool, --rdns or both.")
+    return changes
+
+
+def _a_label_form(text: str) -> str:
+    import idna
+
+    try:
+        return idna.encode(text, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError) as error:
+        raise _no_hostname(text, str(error)) from error
+
+
+def _no_hostname(text: str, reason: str) -> UsageError:
+    return UsageError(f"`{text}` is no hostname: {reason}.")
+
+
+def _is_encodable(text: str) -> bool:
+    """Tell whether UTF-8 can hold the text: bytes that were no UTF-8 on the command line can't."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

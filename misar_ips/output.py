@@ -1,0 +1,324 @@
+"""The only writer: results to stdout, everything else to stderr, questions with their answers.
+
+Each stream decides by itself whether it is a terminal. What a result looks like follows from
+where it goes: JSON where that was asked for, styled lines on a terminal, tabs and full values
+everywhere else.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import textwrap
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+from misar_ips.errors import (
+    CancelledError,
+    ConfirmationRequiredError,
+    MisarError,
+    OutputError,
+    StoppedError,
+    UsageError,
+)
+from misar_ips.models import ChangedIP, DedicatedIP, ProfileEntry, Release
+from misar_ips.text import one_line, plain, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from rich.console import RenderableType
+
+    from misar_ips.models import Result
+
+_LEAST_WIDTH = 20  # columns; below that nothing is readable anyway
+_USUAL_WIDTH = 80  # columns
+_LONGEST_COLUMNS = 4  # digits of a believable COLUMNS
+_LONGEST_SECRET = 10_000  # characters
+_PLAIN_DRAWING = str.maketrans("█▉▊▋▌▍▎▏░…—✓✗", "######++-.-+x")
+"""What the views draw with, for terminals whose encoding has no such characters."""
+
+
+class Output:
+    """Where a command's result, notes, questions and errors go.
+
+    ``now`` gives the time that ages are counted to.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        stdin: TextIO | None,
+        stdout: TextIO | None,
+        stderr: TextIO | None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.json = False
+        self.verbose = False
+        self._environ = environ
+        self._now = now
+        # A stream is None where its descriptor was closed before the program began.
+        self._stdin, self._stdout, self._stderr = (
+            stream or io.StringIO() for stream in (stdin, stdout, stderr)
+        )
+
+    def result(self, value: Result, *, empty: str | None = None) -> None:
+        """Write a command's result; where it is empty and not JSON, say so with ``empty``."""
+        if self.json:
+            self._write(self._stdout, self._json(value))
+        elif empty and not value:
+            self.note(empty)
+        elif self._stdout.isatty():
+            self._write(self._stdout, self._rendered(value))
+        else:
+            self._write(self._stdout, "".join(f"{line}\n" for line in _plain_lines(value)))
+
+    def line(self, text: str) -> None:
+        """Write one line of a result that is nothing but a text."""
+        self._write(self._stdout, f"{plain(text)}\n")
+
+    def note(self, text: str) -> None:
+        """Tell something that is neither result nor trouble."""
+        self._write(self._stderr, f"{self._folded(one_line(text))}\n")
+
+    def warning(self, text: str) -> None:
+        """Tell of something that may become trouble."""
+        self._alert("Warning", "yellow", one_line(text))
+
+    def debug(self, line: str) -> None:
+        """Write a line of the log that ``--debug`` asks for."""
+        self._write(self._stderr, f"debug: {plain(line)}\n")
+
+    def error(self, error: MisarError) -> None:
+        """Tell what went wrong and what to do next, as JSON where that was asked for."""
+        if self.json:
+            self._write(self._stderr, _dump({"error": error.to_json()}))
+            return
+        if isinstance(error, StoppedError) and self._stderr.isatty():
+            self._write(self._stderr, "\n")  # the terminal left ^C on the line
+        self._alert("Error", "red", one_line(f"{error.message} {error.hint or ''}"))
+
+    def traceback(self, error: BaseException) -> None:
+        """Write where an error came from, for ``--debug``."""
+        import traceback
+
+        for entry in traceback.format_exception(error):
+            for line in entry.splitlines():
+                self.debug(line)
+
+    def abandon(self) -> None:
+        """Give the streams up that nobody reads, so that Python does not flush them at its end."""
+        for stream in (self._stdout, self._stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                with suppress(OSError):
+                    stream.close()
+
+    def show(self, view: RenderableType) -> None:
+        """Show something on stderr that a question is about to be asked of."""
+        self._write(self._stderr, self._drawn(view, self._stderr))
+
+    def require_terminal(self, what: str, hint: str) -> None:
+        """Make sure that somebody is there to see a question on ``what`` and to answer it.
+
+        Raises:
+            ConfirmationRequiredError: nobody is; ``hint`` says how to go on without.
+        """
+        if not (self._stdin.isatty() and self._stderr.isatty()):
+            raise ConfirmationRequiredError(
+                f"To {what} takes a yes, and there is no terminal to ask at; nothing was changed.",
+                hint=hint,
+            )
+
+    def confirm(self, question: str) -> None:
+        """Ask a question whose answer is No unless somebody says yes.
+
+        Raises:
+            CancelledError: the answer was not yes.
+        """
+        self._write(self._stderr, f"{self._folded(one_line(question))} [y/N] ")
+        answer = self._stdin.readline()
+        if not answer:  # Ctrl-D
+            self._write(self._stderr, "\n")
+        if answer.strip().lower() not in {"y", "yes"}:
+            raise CancelledError("Nothing was changed.")
+
+    def ask_secret(self, prompt: str) -> str:
+        """Give a secret: typed unseen at a terminal, else the one line on standard input.
+
+        Raises:
+            UsageError: standard input holds more than one line.
+        """
+        if self._stdin.isatty():
+            import getpass
+
+            try:
+                return getpass.getpass(f"{prompt}: ", self._stderr).strip()
+            except EOFError:
+                raise CancelledError("No key was given; nothing was changed.") from None
+        text = self._stdin.read(_LONGEST_SECRET).removesuffix("\n").removesuffix("\r")
+        if "\n" in text:
+            raise UsageError("Standard input holds more than one line; a key is one word.")
+        return text
+
+    @property
+    def question_width(self) -> int:
+        """The width in columns of the terminal that questions are asked at."""
+        return self._width(self._stderr)
+
+    def _json(self, value: Result) -> str:
+        indent = 2 if self._stdout.isatty() else None
+        if isinstance(value, DedicatedIP | ChangedIP | ProfileEntry):
+            return _dump(value.to_json(), indent)
+        return _dump([each.to_json() for each in value], indent)
+
+    def _rendered(self, value: Result) -> str:
+        from misar_ips import views
+
+        view = views.of(value, self._now(), self._width(self._stdout))
+        return self._drawn(view, self._stdout)
+
+    def _drawn(self, view: RenderableType, stream: TextIO) -> str:
+        """Give what rich makes of a view for a stream, colours only where they belong."""
+        from rich.console import Console
+
+        colour = self._has_colour(stream)
+        console = Console(
+            file=stream,
+            width=self._width(stream),
+            force_terminal=colour,
+            no_color=not colour,
+            _environ=self._environ,
+        )
+        with console.capture() as capture:
+            console.print(view, end="")
+        return capture.get()
+
+    def _alert(self, label: str, colour: str, text: str) -> None:
+        folded = self._folded(f"{label}: {text}")
+        if self._has_colour(self._stderr):
+            code = {"red": 31, "yellow": 33}[colour]
+            folded = folded.replace(label, f"\x1b[1;{code}m{label}\x1b[0m", 1)
+        self._write(self._stderr, f"{folded}\n")
+
+    def _folded(self, text: str) -> str:
+        """Break a paragraph at words where a terminal would break it anywhere."""
+        if not self._stderr.isatty():
+            return text
+        return textwrap.fill(
+            text, self._width(self._stderr), break_long_words=False, break_on_hyphens=False
+        )
+
+    def _width(self, stream: TextIO) -> int:
+        """Give a terminal's width in columns; ``COLUMNS`` has the first word."""
+        columns = self._environ.get("COLUMNS", "")
+        if columns.isdecimal() and len(columns) <= _LONGEST_COLUMNS and int(columns):
+            return max(_LEAST_WIDTH, int(columns))
+        try:
+            return max(_LEAST_WIDTH, os.get_terminal_size(stream.fileno()).columns)
+        except (OSError, ValueError):  # no terminal, or no file at all
+            return _USUAL_WIDTH
+
+    def _has_colour(self, stream: TextIO) -> bool:
+        """Tell whether a stream gets colour (no-color.org, force-color.org)."""
+        if self._environ.get("NO_COLOR"):
+            return False
+        if self._environ.get("FORCE_COLOR"):
+            return True
+        return stream.isatty() and self._environ.get("TERM") != "dumb"
+
+    def _write(self, stream: TextIO, text: str) -> None:
+        """Write and flush, in what characters the stream has.
+
+        Raises:
+            OutputError: it can't be written, because the disk is full for example.
+            BrokenPipeError: nobody reads any more.
+        """
+        try:
+            try:
+                stream.write(text)
+            except UnicodeEncodeError:
+                encoding = stream.encoding
+                drawn = text.translate(_PLAIN_DRAWING)
+                stream.write(drawn.encode(encoding, "backslashreplace").decode(encoding))
+            stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"The output could not be written: {error.strerror}.") from error
+
+
+def _dump(value: object, indent: int | None = None) -> str:
+    """Give a JSON document in ASCII, with every control character escaped, DEL too."""
+    try:
+        text = json.dumps(value, indent=indent, allow_nan=False)
+    except RecursionError:
+        text = json.dumps(value, allow_nan=False)  # the indenting encoder nests less deeply
+    return text.replace("\x7f", "\\u007f") + "\n"
+
+
+def _plain_lines(value: Result) -> Iterator[str]:
+    if isinstance(value, DedicatedIP):
+        yield from _detail_lines(value)
+    elif isinstance(value, ChangedIP):
+        yield _tabbed(_list_columns(value.ip))
+    elif isinstance(value, ProfileEntry):
+        yield _tabbed(_columns(value))
+    else:
+        for each in value:
+            yield _tabbed(_columns(each))
+
+
+def _columns(value: DedicatedIP | Release | ProfileEntry) -> tuple[object, ...]:
+    if isinstance(value, DedicatedIP):
+        return _list_columns(value)
+    if isinstance(value, Release):
+        return value.id, value.address, value.released
+    return value.name, value.base_url, value.default, value.api_key
+
+
+def _list_columns(ip: DedicatedIP) -> tuple[object, ...]:
+    """Give the columns of `list`, in the order that is promised for ever."""
+    return (
+        ip.id,
+        ip.address,
+        ip.rdns,
+        ip.pool,
+        ip.warmup_status,
+        ip.warmup_percent,
+        rfc3339(ip.created_at),
+    )
+
+
+def _detail_lines(ip: DedicatedIP) -> Iterator[str]:
+    fields: dict[str, object] = {
+        "id": ip.id,
+        "address": ip.address,
+        "rdns": ip.rdns,
+        "pool": ip.pool,
+        "warmup_status": ip.warmup_status,
+        "warmup_percent": ip.warmup_percent,
+        "daily_limit": ip.daily_limit,
+        "reputation_score": ip.reputation_score,
+        "created_at": rfc3339(ip.created_at),
+        "provisioned_at": rfc3339(ip.provisioned_at),
+    }
+    for name, value in fields.items():
+        yield _tabbed((name, value))
+    for step in ip.warmup_schedule:
+        yield _tabbed(("step", step.day, step.limit, step.sent, step.done))
+
+
+def _tabbed(values: Sequence[object]) -> str:
+    return "\t".join(_field(value) for value in values)
+
+
+def _field(value: Any) -> str:  # noqa: ANN401 - any value of a field
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return plain(str(value))

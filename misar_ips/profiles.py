@@ -1,0 +1,58 @@
+"""What `misar-ips profile` does: keys saved after they were tried, listed masked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from misar_ips import config
+from misar_ips.models import ProfileEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from misar_ips.config import Profile
+    from misar_ips.session import Session
+
+
+def add(session: Session, wanted: Profile, *, make_default: bool, replacing: bool) -> None:
+    """Ask for the key, try it with one list, and save the profile.
+
+    Raises:
+        ConfigError: the name is taken or the key malformed; nothing is saved.
+        UnauthorizedError: the server does not accept the key; nothing is saved.
+    """
+    config.check_free(session.environ, wanted.name, replacing=replacing)
+    profile = wanted if wanted.api_key_command else replace(wanted, api_key=_ask_key(session))
+    with session.client_for(profile) as client:
+        trouble = client.try_key()
+    config.save_profile(session.environ, profile, make_default=make_default, replacing=replacing)
+    if trouble:
+        session.output.warning(f"The key was saved, but could not be tried. {trouble.message}")
+    saved = [entry for entry in entries(session.environ) if entry.name == profile.name]
+    session.output.result(saved[0])
+    session.output.note(f"Saved profile {profile.name} in {config.config_path(session.environ)}.")
+
+
+def entries(environ: Mapping[str, str]) -> list[ProfileEntry]:
+    """Give the saved profiles as they may be shown.
+
+    Raises:
+        ConfigError: the configuration file or a profile in it is broken.
+    """
+    profiles, default = config.read_profiles(environ)
+    return [
+        ProfileEntry(
+            name=profile.name,
+            base_url=profile.base_url,
+            timeout=profile.timeout,
+            api_key=config.mask_key(profile.api_key) if profile.api_key else None,
+            api_key_command=profile.api_key_command,
+            default=profile.name == default,
+        )
+        for profile in profiles
+    ]
+
+
+def _ask_key(session: Session) -> str:
+    return config.check_key(session.output.ask_secret("API key"), "the prompt")

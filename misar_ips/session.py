@@ -1,0 +1,116 @@
+"""What a command needs, made when it is first used: profile, client, output, the time."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, TextIO
+
+from misar_ips.output import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import httpx
+
+    from misar_ips.client import Client
+    from misar_ips.config import Profile
+    from misar_ips.emulator.store import Store
+
+_DEMO_URL = "http://localhost/mail/v1"
+_DEMO_KEY = "msk_demo"
+
+
+class Session:
+    """One run of the program.
+
+    Everything from outside comes in here: the environment, the streams, the network's
+    ``transport``, the clock, and how to ``sleep``; tests bring their own.
+    """
+
+    def __init__(  # noqa: PLR0913 - the outside world has as many sides
+        self,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        stdin: TextIO | None = None,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.environ = environ
+        self.output = Output(
+            environ, stdin or sys.stdin, stdout or sys.stdout, stderr or sys.stderr, self.now
+        )
+        self._transport = transport
+        self._sleep = sleep
+        self._profile_name: str | None = None
+        self._opened = ExitStack()
+
+    def open(self, profile: str | None, *, json: bool, debug: bool) -> Self:
+        """Take a command's common options; nothing is read or sent yet."""
+        self._profile_name = profile
+        self.output.json = json
+        self.output.verbose = debug
+        return self
+
+    @cached_property
+    def profile(self) -> Profile:
+        """The profile to use; its warnings are given when it is first asked for."""
+        from misar_ips.config import choose_profile
+
+        profile = choose_profile(self._profile_name, self.environ)
+        for warning in profile.warnings:
+            self.output.warning(warning)
+        return profile
+
+    @cached_property
+    def client(self) -> Client:
+        """The client for the profile."""
+        return self._opened.enter_context(self.client_for(self.profile))
+
+    def client_for(self, profile: Profile) -> Client:
+        """Give a client for any profile, saved or not yet."""
+        from misar_ips.client import Client
+        from misar_ips.config import read_key
+
+        log = self.output.debug if self.output.verbose else None
+        if profile.is_demo:
+            transport = self._transport or self._demo_transport()
+            return Client(_DEMO_KEY, _DEMO_URL, transport=transport, sleep=self._sleep, log=log)
+        return Client(
+            read_key(profile, self.environ),
+            profile.base_url,
+            timeout=profile.timeout,
+            transport=self._transport,
+            sleep=self._sleep,
+            log=log,
+        )
+
+    def now(self) -> datetime:
+        """Give the server's time where it has answered, so that a wrong clock can't mislead."""
+        client = self.__dict__.get("client")  # not opened just to be asked for the time
+        server_time: datetime | None = client.server_time if client else None
+        return server_time or datetime.now(UTC)
+
+    def emulator_store(self, path: Path | None = None) -> Store:
+        """Give the emulator's state, from its usual place or another."""
+        from misar_ips.emulator.store import Store, default_path
+
+        return self._opened.enter_context(closing(Store(path or default_path(self.environ))))
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self._opened.close()
+
+    def _demo_transport(self) -> httpx.BaseTransport:
+        import httpx
+
+        from misar_ips.emulator.handler import Emulator
+
+        return httpx.MockTransport(Emulator(self.emulator_store(), rate_limit=0))
