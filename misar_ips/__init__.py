@@ -1,5 +1,11 @@
 """Manage MisarMail dedicated sending IPs: the library behind the command ``misar-ips``.
 
+    from misar_ips import Client
+
+    with Client("msk_…") as client:
+        for ip in client.list():
+            print(ip.id, ip.warmup_percent)
+
 Names are loaded when they are first used, so that importing the package costs nothing.
 """
 
@@ -8,9 +14,54 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from misar_ips.client import Client as Client
-    from misar_ips.errors import APIError as APIError
-    from misar_ips.errors import MisarError as MisarError
-    from misar_ips.models import DedicatedIP as DedicatedIP
+    from misar_ips.client import Client
+    from misar_ips.errors import (
+        APIError,
+        ConfigError,
+        ForbiddenError,
+        InvalidResponseError,
+        MisarError,
+        NetworkError,
+        NotFoundError,
+        OutcomeUnknownError,
+        PlanLimitError,
+        RateLimitError,
+        RejectedError,
+        UnauthorizedError,
+        UsageError,
+    )
+    from misar_ips.models import DedicatedIP, RequestedIP, WarmupStep
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "APIError",
+    "Client",
+    "ConfigError",
+    "DedicatedIP",
+    "ForbiddenError",
+    "InvalidResponseError",
+    "MisarError",
+    "NetworkError",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "PlanLimitError",
+    "RateLimitError",
+    "RejectedError",
+    "RequestedIP",
+    "UnauthorizedError",
+    "UsageError",
+    "WarmupStep",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module that has it."""
+    from importlib import import_module
+
+    if name not in __all__:
+        raise AttributeError(f"module 'misar_ips' has no attribute {name!r}")
+    if name == "Client":
+        return import_module("misar_ips.client").Client
+    home = "misar_ips.errors" if name.endswith("Error") else "misar_ips.models"
+    return getattr(import_module(home), name)

@@ -78,7 +78,9 @@ def _as_ours(error: Exception | KeyboardInterrupt) -> MisarError:
     if isinstance(error, TyperException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "misar-ips"
-        return UsageError(error.format_message(), hint=f"See `{command} --help`.")
+        message = error.format_message()
+        sentence = message if message.endswith((".", "?")) else f"{message}."
+        return UsageError(sentence, hint=f"See `{command} --help`.")
     if isinstance(error, KeyboardInterrupt):
         return StoppedError(" ".join(["Stopped.", *getattr(error, "__notes__", ())]))
     return MisarError(

@@ -21,6 +21,7 @@ app = typer.Typer(
     name="misar-ips",
     rich_markup_mode=None,  # rich takes --help from 110 ms to 290 ms
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Manage MisarMail dedicated sending IPs: list, request, show, update, release.",
     epilog="Try it without an account: misar-ips list --profile demo",
 )

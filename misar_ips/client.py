@@ -21,7 +21,14 @@ from urllib.parse import quote
 import httpx
 
 from misar_ips import __version__
-from misar_ips.config import DEFAULT_BASE_URL, DEFAULT_TIMEOUT, check_base_url, check_key, mask_key
+from misar_ips.config import (
+    DEFAULT_BASE_URL,
+    DEFAULT_TIMEOUT,
+    check_base_url,
+    check_key,
+    check_timeout,
+    mask_key,
+)
 from misar_ips.errors import (
     APIError,
     ConfigError,
@@ -49,6 +56,7 @@ _FIRST_WAIT = 0.5  # seconds; the back-off doubles it from try to try
 _LONGEST_WAIT = 60.0  # seconds a server may ask for; beyond it, the user decides
 _CONNECT_TIMEOUT = 5.0  # seconds
 _LARGEST_REPLY = 10 * 1024 * 1024  # bytes, after decompression
+_SHORTEST_KEY = 16  # characters; anything shorter may stand in a reply by chance
 _TRANSIENT_STATUSES = {429, 500, 502, 503, 504}
 
 NETWORK_HINT = "Check the network, the proxy variables and the base URL."
@@ -92,7 +100,8 @@ class Client:
         self.server_time: datetime | None = None
         """What the server's clock said in its last reply."""
         self._shown_key = mask_key(check_key(api_key, "the caller"))
-        self._timeout = timeout
+        self._host = _host_of(self.base_url)
+        self._timeout = check_timeout(timeout)
         self._sleep = sleep
         self._jitter = jitter
         self._log = log or _keep_silent
@@ -167,7 +176,7 @@ class Client:
                 if ip is None:
                     raise reply.invalid("the answer has no IP in it")
             except MisarError as lost:
-                if not _may_have_been_ordered(lost):
+                if not _may_be_done(lost):
                     raise
                 return self._find_ordered(order, known, lost)
             return RequestedIP(ip, reply.message)
@@ -187,12 +196,16 @@ class Client:
             try:
                 reply = self._send("PATCH", _path_of(ip_id), settings, what=f"update {ip_id}")
                 ip = reply.ip()
-            except (NetworkError, InvalidResponseError) as lost:
+            except MisarError as lost:
+                if not _may_be_done(lost):
+                    raise
                 ip = self._look_after(lost, ip_id)
-                if ip is None or not _has_settings(ip, settings):
+                if ip is None or _differing(ip, settings):
                     raise
                 return ip
-            return self.get(ip_id) if ip is None else ip
+            if ip is None or ip.id != ip_id or _differing(ip, settings):
+                return self.get(ip_id)
+            return ip
 
     def release(self, ip_id: str) -> None:
         """Give an IP back. A warmed IP's reputation is lost for good.
@@ -207,8 +220,8 @@ class Client:
                 if reply.status == HTTPStatus.NOT_FOUND and reply.tried > 1:
                     return  # an earlier attempt did it, and only its answer was lost
                 reply.check()
-            except (NetworkError, InvalidResponseError) as lost:
-                if self._look_after(lost, ip_id) is not None:
+            except MisarError as lost:
+                if not _may_be_done(lost) or self._look_after(lost, ip_id) is not None:
                     raise
 
     def try_key(self) -> MisarError | None:
@@ -234,7 +247,7 @@ class Client:
         except MisarError as error:
             seen = f"Whether it was carried out could not be seen either. {error.message}"
             raise _unknown_order(lost, seen) from lost
-        if len(new) == 1 and _has_settings(new[0], order):
+        if len(new) == 1 and not any(_differing(new[0], order)):
             return RequestedIP(
                 new[0], "The answer to the order was lost, but the new IP is in the list."
             )
@@ -242,12 +255,8 @@ class Client:
         seen = f"New in the list, and not surely from it: {ids}." if new else "No IP is new yet."
         raise _unknown_order(lost, seen) from lost
 
-    def _look_after(
-        self, lost: NetworkError | InvalidResponseError, ip_id: str
-    ) -> DedicatedIP | None:
+    def _look_after(self, lost: MisarError, ip_id: str) -> DedicatedIP | None:
         """Look what came of a change whose answer was lost: the IP as it is, None if it is gone."""
-        if isinstance(lost, NetworkError) and not lost.sent:
-            raise lost
         try:
             return self.get(ip_id)
         except NotFoundError:
@@ -292,7 +301,7 @@ class Client:
     ) -> Reply:
         url = self.base_url + path
         started = time.monotonic()
-        deadline = _Deadline(_CONNECT_TIMEOUT + self._timeout)
+        deadline = _Deadline(self._timeout)
         try:
             with deadline:
                 request = self._http.build_request(
@@ -301,34 +310,36 @@ class Client:
                 response = self._http.send(request, stream=True)
                 with closing(response):
                     reply = _read(response, what, tried)
+                if deadline.passed:  # the cut may look like the end of the reply
+                    raise httpx.ReadTimeout("timed out", request=request)
         except httpx.RequestError as error:
-            self._log_attempt(method, url, type(error).__name__, started)
-            raise self._network_error(error, what, timed_out=deadline.passed) from error
+            lost = httpx.ReadTimeout("timed out") if deadline.passed else error
+            self._log_attempt(method, url, type(lost).__name__, started)
+            raise self._network_error(lost, what) from error
         self._log_attempt(method, url, str(reply.status), started)
         return reply
 
-    def _network_error(
-        self, error: httpx.RequestError, what: str, *, timed_out: bool
-    ) -> NetworkError:
+    def _network_error(self, error: httpx.RequestError, what: str) -> NetworkError:
         """Translate every way in which there may be no answer."""
-        host = httpx.URL(self.base_url).netloc.decode()
-        is_certificate = isinstance(_root_cause(error), ssl.SSLCertVerificationError)
-        if timed_out or isinstance(error, httpx.TimeoutException):
-            reason, hint = f"{host} took too long to answer", LATER_HINT
-        elif isinstance(_root_cause(error), socket.gaierror):
-            reason, hint = f"the host {host} is not known", NETWORK_HINT
-        elif is_certificate:
-            reason, hint = f"the certificate of {host} can't be trusted", CERTIFICATE_HINT
-        elif isinstance(error, httpx.ConnectError):
-            reason, hint = f"{host} can't be reached", NETWORK_HINT
+        cause = _root_cause(error)
+        said = str(cause) or type(error).__name__
+        was_sent = not isinstance(error, _NEVER_SENT)
+        if isinstance(error, httpx.TimeoutException):
+            reason, hint = f"{self._host} took too long to answer", LATER_HINT
+        elif isinstance(cause, socket.gaierror):
+            reason, hint = f"the host {self._host} is not known", NETWORK_HINT
+        elif isinstance(cause, ssl.SSLCertVerificationError):
+            reason, hint = f"the certificate of {self._host} can't be trusted", CERTIFICATE_HINT
+            said = cause.verify_message.rstrip(".")
+        elif was_sent:
+            reason, hint = f"the connection to {self._host} was lost", LATER_HINT
         else:
-            reason, hint = f"the connection to {host} was lost", LATER_HINT
-        said = str(_root_cause(error)) or type(error).__name__
+            reason, hint = f"{self._host} can't be reached", NETWORK_HINT
         return NetworkError(
             f"Could not {what}: {reason} ({said}).",
             hint=hint,
-            sent=not isinstance(error, _NEVER_SENT),
-            transient=not is_certificate,
+            sent=was_sent,
+            transient=not isinstance(cause, ssl.SSLCertVerificationError),
         )
 
     def _back_off(self, tried: int) -> float:
@@ -348,7 +359,7 @@ class Client:
 
 
 class _Deadline:
-    """Ends an attempt as a whole: a server that drips bytes never lets a read time out.
+    """Ends the wait for a reply as a whole: a server that drips bytes never lets a read time out.
 
     httpx limits each read. This limits their sum, from another thread, by shutting the socket
     down, which wakes the read that waits on it.
@@ -356,12 +367,12 @@ class _Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.passed = False
-        self._stream: Any = None
-        self._timer = threading.Timer(seconds, self._pass)
-        self._timer.daemon = True
+        self._seconds = seconds
+        self._connection: Any = None
+        self._timer: threading.Timer | None = None
 
     def __enter__(self) -> None:
-        self._timer.start()
+        pass
 
     def __exit__(
         self,
@@ -369,23 +380,31 @@ class _Deadline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._timer.cancel()
+        self._stop()
 
     def watch(self, event: str, info: dict[str, Any]) -> None:
-        """Learn of the connection that the attempt opens (httpx's extension ``trace``)."""
+        """Learn how the attempt gets on (httpx's extension ``trace``)."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
-            self._stream = info["return_value"]
-            if self.passed:
-                self._shut_down()
+            self._connection = info["return_value"].get_extra_info("socket")
+        elif event.endswith("send_request_headers.started"):
+            self._start()
+
+    def _start(self) -> None:
+        self._stop()  # it runs already where a proxy was asked for a tunnel first
+        self.passed = False
+        self._timer = threading.Timer(self._seconds, self._pass)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _pass(self) -> None:
         self.passed = True
-        if self._stream is not None:
-            self._shut_down()
-
-    def _shut_down(self) -> None:
         with suppress(OSError):  # the other side may have been faster
-            self._stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            # Not by ssl's own method: it takes the decryption away from under the read.
+            socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
 
 
 def _open_http(
@@ -411,10 +430,28 @@ def _open_http(
             verify=_trust(base_url),
         )
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
+        reason = str(error).rstrip(".")
         raise ConfigError(
-            f"The proxy or the certificates that the environment names can't be used: {error}.",
+            f"The proxy or the certificates that the environment names can't be used: {reason}.",
             hint="Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
         ) from error
+
+
+def _host_of(base_url: str) -> str:
+    """Give a base URL's host and port, as errors name them.
+
+    Raises:
+        ConfigError: no host can be called that.
+    """
+    try:
+        url = httpx.URL(base_url)
+        _ = url.host, url.raw_host.decode().encode("idna")  # as sending will read them
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ConfigError(
+            "The base URL names a host that can't exist.",
+            hint=f"It looks like this: {DEFAULT_BASE_URL}",
+        ) from error
+    return url.netloc.decode()
 
 
 def _trust(base_url: str) -> ssl.SSLContext | bool:
@@ -432,7 +469,8 @@ def _read(response: httpx.Response, what: str, tried: int) -> Reply:
     content = bytearray()
     unreadable = None
     try:
-        if response.headers.get("content-encoding", "identity") not in {"identity", "gzip"}:
+        packing = response.headers.get("content-encoding", "").strip().lower()
+        if packing not in {"", "identity", "gzip"}:
             unreadable = "the answer is packed in a way that was not asked for"
         else:
             for chunk in response.iter_bytes():
@@ -444,21 +482,30 @@ def _read(response: httpx.Response, what: str, tried: int) -> Reply:
         unreadable = "the answer can't be unpacked"
     body = None
     if unreadable is None:
-        body, unreadable = read_body(bytes(content))
+        body, unreadable = read_body(_without_key(bytes(content), response.request))
     return Reply(what, response.status_code, response.headers, body, unreadable, tried)
+
+
+def _without_key(content: bytes, request: httpx.Request) -> bytes:
+    """Hide the key in a reply that repeats it, because people see what the server says."""
+    key = request.headers["Authorization"].removeprefix("Bearer ")
+    if len(key) < _SHORTEST_KEY:
+        return content
+    return content.replace(key.encode(), mask_key(key).encode())
 
 
 def _path_of(ip_id: str) -> str:
     return f"{_PATH}/{quote(check_id(ip_id), safe='')}"
 
 
-def _has_settings(ip: DedicatedIP, settings: dict[str, str]) -> bool:
-    """Tell whether what is known of an IP agrees with what was asked for."""
+def _differing(ip: DedicatedIP, settings: dict[str, str]) -> list[str | None]:
+    """Give what an IP has in place of the settings asked for; None where it is not known."""
     actual = {"pool": ip.pool, "rdns": ip.rdns}
-    return all(
-        (actual[name] or wanted).lower().rstrip(".") == wanted.lower()
+    return [
+        actual[name]
         for name, wanted in settings.items()
-    )
+        if (actual[name] or "").lower().rstrip(".") != wanted.lower()
+    ]
 
 
 def _is_worth_repeating(method: str, reply: Reply) -> bool:
@@ -467,13 +514,14 @@ def _is_worth_repeating(method: str, reply: Reply) -> bool:
     return method != "POST" or reply.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
-def _may_have_been_ordered(lost: MisarError) -> bool:
-    """Tell whether a failed order may have been carried out: it was sent, and not refused."""
+def _may_be_done(lost: MisarError) -> bool:
+    """Tell whether a failed request may have been carried out: it was sent, and not refused."""
     if isinstance(lost, NetworkError):
         return lost.sent
     if isinstance(lost, InvalidResponseError):
         return True
-    return isinstance(lost, APIError) and (lost.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
+    # A 2xx here is one whose body denies success. Redirects and 5xx settle nothing.
+    return isinstance(lost, APIError) and (lost.status or 0) // 100 not in {2, 4}
 
 
 def _unknown_order(lost: MisarError, seen: str) -> OutcomeUnknownError:

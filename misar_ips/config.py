@@ -9,8 +9,9 @@ import math
 import os
 import re
 import stat
+import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,15 +33,18 @@ KEY_VARIABLE = "MISARMAIL_API_KEY"
 BASE_URL_VARIABLE = "MISARMAIL_BASE_URL"
 
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9._-]+")
-_KEY = re.compile(r"[\x21-\x7e]+")
-_URL = re.compile(r"[\x21-\x7e]+")
+_TEXT_OPTIONS = ("api_key", "api_key_command", "base_url")
+_OPTIONS = (*_TEXT_OPTIONS, "timeout")
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _KEY_PREFIX = "msk_"
 _SHOWN_OF_A_KEY = 8  # characters after the prefix, as the vendor's own pages show them
 _KEY_COMMAND_LIMIT = 10.0  # seconds
+_LONGEST_TIMEOUT = 86_400.0  # seconds; a socket takes no more than some 30 years
 _LARGEST_FILE = 1 << 20  # bytes; a larger one is no configuration of ours
 _LOCK_PATIENCE = 10.0  # seconds
 _LOCK_PAUSE = 0.02  # seconds
 _READABLE_BY_OTHERS = 0o044
+_MEND_IT = "Mend the file by hand; it was not touched."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,8 @@ def config_path(environ: Mapping[str, str]) -> Path:
         ConfigError: ``MISAR_IPS_CONFIG`` is set but empty.
     """
     if CONFIG_VARIABLE in environ:
-        return Path(_set_value(environ, CONFIG_VARIABLE)).expanduser()
+        # Not Path.expanduser: it fails where the home of `~somebody` is not known.
+        return Path(os.path.expanduser(_set_value(environ, CONFIG_VARIABLE)))  # noqa: PTH111
     import platformdirs
 
     return platformdirs.user_config_path("misar-ips") / "config.toml"
@@ -92,13 +97,14 @@ def choose_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
     if PROFILE_VARIABLE in environ:
         chosen = _set_value(environ, PROFILE_VARIABLE)
         return _named_profile(chosen, environ, source=PROFILE_VARIABLE)
+    base_url = DEFAULT_BASE_URL
     if BASE_URL_VARIABLE in environ:
-        _set_value(environ, BASE_URL_VARIABLE)
+        base_url = _set_value(environ, BASE_URL_VARIABLE)
     if KEY_VARIABLE in environ:
         return Profile(
             name="",
             api_key=check_key(_set_value(environ, KEY_VARIABLE), KEY_VARIABLE),
-            base_url=check_base_url(environ.get(BASE_URL_VARIABLE, DEFAULT_BASE_URL)),
+            base_url=check_base_url(base_url, f"The base URL from {BASE_URL_VARIABLE}"),
             source=KEY_VARIABLE,
         )
     return _default_profile(environ)
@@ -110,10 +116,8 @@ def read_profiles(environ: Mapping[str, str]) -> tuple[list[Profile], str | None
     Raises:
         ConfigError: the file or a profile in it is broken.
     """
-    path = config_path(environ)
-    table = _read_table(path)
-    profiles = [_profile(table, name, path, str(path)) for name in _profile_tables(table, path)]
-    return profiles, _default_name(table, path)
+    file = _read_file(config_path(environ))
+    return [file.profile(name, str(file.path)) for name in file.profiles], file.default
 
 
 def check_free(environ: Mapping[str, str], name: str, *, replacing: bool) -> None:
@@ -123,42 +127,45 @@ def check_free(environ: Mapping[str, str], name: str, *, replacing: bool) -> Non
         ConfigError: it can't be a profile's name, or there is one of that name.
     """
     if name == DEMO:
-        raise ConfigError(
-            f"The profile name `{DEMO}` is built in; it can't be added or changed.",
-            hint=f"Choose another name; `--profile {DEMO}` talks to the emulator.",
-        )
+        raise _reserved()
     if not _PROFILE_NAME.fullmatch(name):
         raise ConfigError(
             f"`{name}` can't be a profile's name.",
             hint="Letters, digits, `-`, `_` and `.` can stand in one.",
         )
-    path = config_path(environ)
-    if not replacing and name in _profile_tables(_read_table(path), path):
+    if not replacing and name in _read_file(config_path(environ)).profiles:
         raise ConfigError(
             f"There is a profile `{name}` already; nothing was changed.",
-            hint=f"`misar-ips profile add {name} --replace` puts a new key in its place.",
+            hint=f"`misar-ips profile add {name} --replace` puts a new one in its place.",
         )
 
 
 def save_profile(
-    environ: Mapping[str, str], profile: Profile, *, make_default: bool, replacing: bool
-) -> None:
-    """Write one profile into the file and leave everything else in it as it was.
+    environ: Mapping[str, str],
+    profile: Profile,
+    *,
+    make_default: bool,
+    replacing: bool,
+    patience: float = _LOCK_PATIENCE,
+) -> bool:
+    """Write one profile into the file; tell whether it is the default one.
 
-    The first profile becomes the default one, so that a second one does not leave the choice open.
+    Everything else in the file is left as it was. The first profile becomes the default one, so
+    that a second one does not leave the choice open. ``patience`` is how many seconds to wait for
+    another process that is writing.
 
     Raises:
         ConfigError: there is one of that name and it is not to be replaced, or the file can't be
             read, parsed or written; it is untouched then.
     """
-    path = config_path(environ)
-    with _edited(path) as table:
+    with _edited(config_path(environ), patience) as file:
         check_free(environ, profile.name, replacing=replacing)
-        default = None if make_default else _default_name(table, path)
-        profiles = _profile_tables(table, path)
-        profiles[profile.name] = {**profiles.get(profile.name, {}), **_profile_table(profile)}
-        table["profiles"] = profiles
-        table["default_profile"] = default or profile.name
+        is_default = make_default or not (file.profiles or file.default)
+        default = profile.name if is_default else file.default
+        file.put(profile)
+        if default:
+            file.table["default_profile"] = default
+    return default == profile.name
 
 
 def set_default_profile(environ: Mapping[str, str], name: str) -> None:
@@ -167,29 +174,28 @@ def set_default_profile(environ: Mapping[str, str], name: str) -> None:
     Raises:
         ConfigError: no such profile, or the file can't be read, parsed or written.
     """
-    path = config_path(environ)
-    with _edited(path) as table:
+    with _edited(config_path(environ)) as file:
         if name != DEMO:
-            _profile(table, name, path, str(path))
-        table["default_profile"] = name
+            file.profile(name, "")
+        file.table["default_profile"] = name
 
 
 def remove_profile(environ: Mapping[str, str], name: str) -> bool:
-    """Take a profile out of the file; tell whether it was the default one.
+    """Take a profile out of the file; tell whether that leaves it without a default one.
 
     Raises:
         ConfigError: no such profile, or the file can't be read, parsed or written.
     """
-    path = config_path(environ)
-    with _edited(path) as table:
-        profiles = _profile_tables(table, path)
-        if name not in profiles:
-            raise _unknown_profile(name, list(profiles))
-        del profiles[name]
-        was_default = table.get("default_profile") == name
+    if name == DEMO:
+        raise _reserved()
+    with _edited(config_path(environ)) as file:
+        if name not in file.profiles:
+            raise _unknown_profile(name, file.profiles)
+        was_default = name in (file.table.get("default_profile"), file.only_profile)
+        del file.profiles[name]
         if was_default:
-            del table["default_profile"]
-    return was_default
+            file.table.pop("default_profile", None)
+        return was_default and file.only_profile is None
 
 
 def check_key(text: str, source: str) -> str:
@@ -202,7 +208,7 @@ def check_key(text: str, source: str) -> str:
     """
     if not text:
         raise ConfigError(f"The API key from {source} is empty.")
-    if not _KEY.fullmatch(text):
+    if not _VISIBLE_ASCII.fullmatch(text):
         raise ConfigError(
             f"The API key from {source} has spaces, line breaks or non-ASCII characters in it.",
             hint="Copy it once more; a key is one word such as msk_0123abcd….",
@@ -218,8 +224,8 @@ def mask_key(key: str) -> str:
     return key[:shown] + "…" if len(key) >= 3 * shown else f"{_KEY_PREFIX}…"
 
 
-def check_base_url(text: str) -> str:
-    """Give a base URL without its trailing slash.
+def check_base_url(text: str, what: str = "The base URL") -> str:
+    """Give a base URL without its trailing slash; ``what`` is how the error calls it.
 
     Raises:
         ConfigError: it is not https (http for loopback only), names no host, or has user info, a
@@ -229,11 +235,9 @@ def check_base_url(text: str) -> str:
 
     def refuse(reason: str) -> ConfigError:
         # The URL is not repeated: what was pasted may be a key, or have a password in it.
-        return ConfigError(
-            f"The base URL {reason}.", hint=f"It looks like this: {DEFAULT_BASE_URL}"
-        )
+        return ConfigError(f"{what} {reason}.", hint=f"It looks like this: {DEFAULT_BASE_URL}")
 
-    if not _URL.fullmatch(text):
+    if not _VISIBLE_ASCII.fullmatch(text):
         raise refuse("is empty, or has spaces or non-ASCII characters in it")
     try:
         parts = urlsplit(text)
@@ -242,22 +246,26 @@ def check_base_url(text: str) -> str:
         raise refuse("is malformed") from None
     if parts.scheme not in {"http", "https"} or not host:
         raise refuse("is no https URL")
-    if "@" in parts.netloc or "?" in text or "#" in text or "\\" in text:
+    if "@" in parts.netloc or "?" in text or "#" in text:
         raise refuse("has user info, a query or a fragment in it")
+    if "\\" in text:
+        raise refuse("has a backslash in it")
     if parts.scheme == "http" and not is_loopback(host):
         raise refuse("is not https; http is for this machine's own addresses only")
     return text.rstrip("/")
 
 
-def check_timeout(value: object) -> float:
-    """Give a profile's time-out in seconds.
+def check_timeout(value: object, what: str = "The timeout") -> float:
+    """Give a profile's time-out in seconds; ``what`` is how the error calls it.
 
     Raises:
-        ConfigError: it is no positive number.
+        ConfigError: it is no positive number, or longer than a day.
     """
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    if not 0 < number < math.inf:
-        raise ConfigError("The timeout is no positive number of seconds.")
+    if not 0 < number <= _LONGEST_TIMEOUT:  # written so that NaN fails as well
+        raise ConfigError(
+            f"{what} is no number of seconds above 0 and up to {_LONGEST_TIMEOUT:.0f}."
+        )
     return float(number)
 
 
@@ -271,44 +279,47 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def read_key(profile: Profile, environ: Mapping[str, str]) -> str:
+def read_key(
+    profile: Profile, environ: Mapping[str, str], *, limit: float = _KEY_COMMAND_LIMIT
+) -> str:
     """Give the profile's key, from its command where it has one.
 
     Raises:
-        ConfigError: the command fails, takes longer than 10 s, or prints no key.
+        ConfigError: the command fails, takes longer than ``limit`` seconds, or prints no key.
     """
     if profile.api_key is not None:
         return profile.api_key
     if profile.api_key_command is None:
         raise ConfigError(f"Profile `{profile.name}` has no key.")
-    output = _run_key_command(profile, profile.api_key_command, environ)
-    lines = output.decode("utf-8", "replace").splitlines()
-    return check_key(lines[0] if lines else "", f"the api_key_command of `{profile.name}`")
+    command = f"api_key_command of profile `{profile.name}`"
+    output = _output_of(profile.api_key_command, environ, limit, f"The {command}")
+    first_line, _, _ = output.decode("utf-8", "replace").partition("\n")
+    return check_key(first_line.removesuffix("\r"), f"the {command}")
 
 
-def _run_key_command(profile: Profile, command: str, environ: Mapping[str, str]) -> bytes:
+def _output_of(command: str, environ: Mapping[str, str], limit: float, what: str) -> bytes:
+    """Run the user's own command, without a shell and without our standard input."""
     import shlex
     import subprocess
 
     def failed(reason: str) -> ConfigError:
-        return ConfigError(f"The api_key_command of profile `{profile.name}` {reason}.")
+        return ConfigError(f"{what} {reason}.")
 
     try:
-        arguments = shlex.split(command)
-        done = subprocess.run(  # noqa: S603 - the user's own command, run without a shell
-            arguments,
+        done = subprocess.run(  # noqa: S603 - running it is what the user asked for
+            shlex.split(command),
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
-            timeout=_KEY_COMMAND_LIMIT,
+            timeout=limit,
         )
     except subprocess.TimeoutExpired:
-        raise failed(f"took longer than {_KEY_COMMAND_LIMIT:.0f} s and was ended") from None
+        raise failed(f"took longer than {limit:g} s and was ended") from None
     except OSError as error:
         raise failed(f"could not be run: {error.strerror}") from error
     except (ValueError, IndexError) as error:
-        raise failed("is no command line: it is empty, or a quote in it is not closed") from error
+        raise failed("is no command: it is empty, or a quote in it is not closed") from error
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").strip() or "it said nothing"
         raise failed(f"failed with exit code {done.returncode}: {said}")
@@ -325,39 +336,26 @@ def _set_value(environ: Mapping[str, str], variable: str) -> str:
 
 
 def _named_profile(name: str, environ: Mapping[str, str], *, source: str) -> Profile:
-    if name == DEMO:
-        return Profile(name=DEMO, source=source)
-    path = config_path(environ)
-    return _profile(_read_table(path), name, path, f"{source}, {path}")
+    if name == DEMO:  # without a look at the file, which may be broken
+        return Profile(name=DEMO, source=source, warnings=_ignored_base_url(environ))
+    file = _read_file(config_path(environ))
+    return file.profile(name, f"{source}, {file.path}", _ignored_base_url(environ))
 
 
 def _default_profile(environ: Mapping[str, str]) -> Profile:
-    path = config_path(environ)
-    table = _read_table(path)
-    name = _default_name(table, path)
-    ignored = _ignored_base_url(environ)
-    if name == DEMO:
-        return Profile(name=DEMO, source=str(path), warnings=ignored)
-    if name is None:
-        raise _no_profile(list(_profile_tables(table, path)))
-    return _profile(table, name, path, str(path), ignored)
-
-
-def _ignored_base_url(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Warn whoever believes that the variable alone points the tool at another server."""
-    if BASE_URL_VARIABLE not in environ:
-        return ()
-    return (f"{BASE_URL_VARIABLE} is ignored: it counts only together with {KEY_VARIABLE}.",)
-
-
-def _no_profile(names: list[str]) -> ConfigError:
-    if names:
-        return ConfigError(
-            f"There are several profiles ({', '.join(names)}), and none is the default.",
+    file = _read_file(config_path(environ))
+    source, warnings = str(file.path), _ignored_base_url(environ)
+    if file.default == DEMO:
+        return Profile(name=DEMO, source=source, warnings=warnings)
+    if file.default is not None:
+        return file.profile(file.default, source, warnings)
+    if file.profiles:
+        raise ConfigError(
+            f"There are several profiles ({', '.join(file.profiles)}), and none is the default.",
             hint=f"Choose with `--profile NAME` or {PROFILE_VARIABLE}, "
             "or once and for all with `misar-ips profile use NAME`.",
         )
-    return ConfigError(
+    raise ConfigError(
         "No API key is configured.",
         hint="Save one with `misar-ips profile add NAME` (then chosen by itself, by "
         f"`--profile NAME` or by {PROFILE_VARIABLE}), or set {KEY_VARIABLE}; or look around "
@@ -365,136 +363,176 @@ def _no_profile(names: list[str]) -> ConfigError:
     )
 
 
-def _unknown_profile(name: str, names: list[str]) -> ConfigError:
+def _ignored_base_url(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Warn whoever believes that the variable alone points the tool at another server."""
+    if BASE_URL_VARIABLE not in environ or KEY_VARIABLE in environ:
+        return ()
+    return (f"{BASE_URL_VARIABLE} is ignored: it counts only together with {KEY_VARIABLE}.",)
+
+
+def _reserved() -> ConfigError:
+    return ConfigError(
+        f"The profile name `{DEMO}` is built in; it can't be added, changed or removed.",
+        hint=f"Choose another name; `--profile {DEMO}` talks to the emulator.",
+    )
+
+
+def _unknown_profile(name: str, names: Mapping[str, object]) -> ConfigError:
     known = ", ".join([*names, DEMO])
     return ConfigError(f"There is no profile `{name}`.", hint=f"Known profiles: {known}.")
 
 
-def _default_name(table: Table, path: Path) -> str | None:
-    profiles = _profile_tables(table, path)
-    if "default_profile" not in table:
-        return next(iter(profiles)) if len(profiles) == 1 else None
-    name = table["default_profile"]
-    if not isinstance(name, str):
-        raise _malformed(path, "default_profile is no text")
-    if name not in profiles and name != DEMO:
-        raise _malformed(path, f"default_profile names `{name}`, and there is no such profile")
-    return name
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What stands in the configuration file; what is wrong in it is told where it is asked for."""
+
+    path: Path
+    table: Table
+    is_readable_by_others: bool = False
+
+    @property
+    def profiles(self) -> Table:
+        profiles = self.table.get("profiles", {})
+        if not isinstance(profiles, dict):
+            raise self._malformed("profiles is no table")
+        if DEMO in profiles:
+            raise self._malformed(f"the profile name `{DEMO}` is built in")
+        return profiles
+
+    @property
+    def only_profile(self) -> str | None:
+        return next(iter(self.profiles)) if len(self.profiles) == 1 else None
+
+    @property
+    def default(self) -> str | None:
+        if "default_profile" not in self.table:
+            return self.only_profile
+        name = self.table["default_profile"]
+        if not isinstance(name, str):
+            raise self._malformed("default_profile is no text")
+        if name not in self.profiles and name != DEMO:
+            raise self._malformed(f"default_profile names `{name}`, and there is no such profile")
+        return name
+
+    def profile(self, name: str, source: str, warnings: tuple[str, ...] = ()) -> Profile:
+        """Read one profile; what is wrong with the others does not matter here."""
+        if name not in self.profiles:
+            raise _unknown_profile(name, self.profiles)
+        values = self.profiles[name]
+        if not isinstance(values, dict):
+            raise self._malformed(f"profiles.{name} is no table")
+        for option in _TEXT_OPTIONS:
+            if not isinstance(values.get(option, ""), str):
+                raise self._malformed(f"profiles.{name}.{option} is no text")
+        key, command = values.get("api_key"), values.get("api_key_command")
+        if (key is None) == (command is None):
+            raise self._malformed(f"profiles.{name} needs either api_key or api_key_command")
+        base_url = values.get("base_url", DEFAULT_BASE_URL)
+        timeout = values.get("timeout", DEFAULT_TIMEOUT)
+        place = f"profile `{name}` in {self.path}"
+        return Profile(
+            name=name,
+            api_key=None if key is None else check_key(key, f"profile `{name}`"),
+            api_key_command=command,
+            base_url=check_base_url(base_url, f"The base URL of {place}"),
+            timeout=check_timeout(timeout, f"The timeout of {place}"),
+            source=source,
+            warnings=warnings + self._permission_warning(),
+        )
+
+    def put(self, profile: Profile) -> None:
+        """Put a profile into the table; of one that it replaces, only unknown keys stay.
+
+        A base URL that stayed would get the new key, which is none of its business.
+        """
+        old = self.profiles.get(profile.name)
+        old_options = old.items() if isinstance(old, dict) else ()
+        kept = {option: value for option, value in old_options if option not in _OPTIONS}
+        new = {option: getattr(profile, option) for option in _OPTIONS}
+        defaults = (None, DEFAULT_BASE_URL, DEFAULT_TIMEOUT)
+        needed = {option: value for option, value in new.items() if value not in defaults}
+        self.table["profiles"] = {**self.profiles, profile.name: {**kept, **needed}}
+
+    def _malformed(self, reason: str) -> ConfigError:
+        return ConfigError(f"{self.path}: {reason}.", hint=_MEND_IT)
+
+    def _permission_warning(self) -> tuple[str, ...]:
+        if not self.is_readable_by_others:
+            return ()
+        return (f"Others can read the keys in {self.path}: `chmod 600 {self.path}`.",)
 
 
-def _profile_tables(table: Table, path: Path) -> dict[Any, Any]:
-    profiles = table.get("profiles", {})
-    if not isinstance(profiles, dict):
-        raise _malformed(path, "profiles is no table")
-    return profiles
-
-
-def _profile(
-    table: Table, name: str, path: Path, source: str, warnings: tuple[str, ...] = ()
-) -> Profile:
-    """Read one profile; what is wrong with the others does not matter here."""
-    profiles = _profile_tables(table, path)
-    if name not in profiles:
-        raise _unknown_profile(name, list(profiles))
-    values = profiles[name]
-    if not isinstance(values, dict):
-        raise _malformed(path, f"profiles.{name} is no table")
-    key, command = (_text_value(values, option, name, path) for option in _KEY_OPTIONS)
-    if (key is None) == (command is None):
-        raise _malformed(path, f"profiles.{name} needs either api_key or api_key_command")
-    base_url = _text_value(values, "base_url", name, path)
-    return Profile(
-        name=name,
-        api_key=None if key is None else check_key(key, f"profile `{name}`"),
-        api_key_command=command,
-        base_url=check_base_url(DEFAULT_BASE_URL if base_url is None else base_url),
-        timeout=check_timeout(values.get("timeout", DEFAULT_TIMEOUT)),
-        source=source,
-        warnings=warnings + _permission_warning(path),
-    )
-
-
-_KEY_OPTIONS = ("api_key", "api_key_command")
-
-
-def _text_value(values: Table, option: str, name: str, path: Path) -> str | None:
-    value = values.get(option)
-    if value is not None and not isinstance(value, str):
-        raise _malformed(path, f"profiles.{name}.{option} is no text")
-    return value
-
-
-def _profile_table(profile: Profile) -> Table:
-    values = {"api_key": profile.api_key, "api_key_command": profile.api_key_command}
-    table = {option: value for option, value in values.items() if value is not None}
-    if profile.base_url != DEFAULT_BASE_URL:
-        table["base_url"] = profile.base_url
-    return table if profile.timeout == DEFAULT_TIMEOUT else {**table, "timeout": profile.timeout}
-
-
-def _malformed(path: Path, reason: str) -> ConfigError:
-    return ConfigError(f"{path}: {reason}.", hint="Mend the file by hand; it was not touched.")
-
-
-def _permission_warning(path: Path) -> tuple[str, ...]:
-    """Warn of a file that others can read, except on Windows, where the mode does not say."""
-    try:
-        readable = os.name == "posix" and path.stat().st_mode & _READABLE_BY_OTHERS
-    except OSError:
-        return ()
-    return (f"Others can read the keys in {path}: `chmod 600 {path}`.",) if readable else ()
-
-
-def _read_table(path: Path) -> Table:
-    import tomllib
-
+def _read_file(path: Path) -> _File:
+    """Read the file; where there is none, nothing is configured."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
-    except FileNotFoundError:
-        return {}
+            mode = os.fstat(file.fileno()).st_mode
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise ConfigError(f"{path} is a link to a file that is not there.") from error
+        return _File(path, {})
     except OSError as error:
         raise ConfigError(f"{path} can't be read: {error.strerror}.") from error
     if len(content) > _LARGEST_FILE:
         raise ConfigError(f"{path} is larger than any configuration: it was not read.")
+    # On Windows the mode does not say who can read a file.
+    readable = os.name == "posix" and bool(mode & _READABLE_BY_OTHERS)
+    return _File(path, _parsed(content, path), readable)
+
+
+def _parsed(content: bytes, path: Path) -> Table:
+    import tomllib
+
     try:
-        return tomllib.loads(content.decode())
+        text = content.decode()
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise _not_toml(path, content[: error.start], "the text is not UTF-8") from error
+        reason = f"it is not UTF-8 (at {_place_after(content[: error.start].decode())})"
     except tomllib.TOMLDecodeError as error:
-        raise _unreadable(path, str(error)) from error
-    except (ValueError, RecursionError) as error:
-        # Values that only the interpreter's own limits refuse: the parser tells no place.
-        reason = "a number too long or values nested too deeply"
-        raise _not_toml(path, b"", f"{reason}, somewhere after") from error
+        reason = str(error).replace("end of document)", f"{_place_after(text)})")
+    except (ValueError, RecursionError):
+        # Limits of the interpreter's own, not of TOML: the parser does not tell the place.
+        reason = "a number is too long or values nest too deeply (at line 1, column 1 or later)"
+    raise ConfigError(f"{path} can't be read as TOML: {reason}.", hint=_MEND_IT)
 
 
-def _not_toml(path: Path, before: bytes, reason: str) -> ConfigError:
-    line = before.count(b"\n") + 1
-    column = len(before) - (before.rfind(b"\n") + 1) + 1
-    return _unreadable(path, f"{reason} (at line {line}, column {column})")
-
-
-def _unreadable(path: Path, reason: str) -> ConfigError:
-    return ConfigError(
-        f"{path} is not valid TOML: {reason}.", hint="Mend the file by hand; it was not touched."
-    )
+def _place_after(text: str) -> str:
+    line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
+    return f"line {line}, column {column}"
 
 
 @contextmanager
-def _edited(path: Path) -> Iterator[Table]:
-    """Hold the lock, give the file's table, and write it back if nothing was raised."""
-    target = Path(os.path.realpath(path))  # a link stays a link; what it points to is replaced
+def _edited(path: Path, patience: float = _LOCK_PATIENCE) -> Iterator[_File]:
+    """Hold the lock, give the file's content, and write it back if nothing was raised."""
     try:
+        # A link stays a link; what it points to is replaced.
+        target = Path(os.path.realpath(path, strict=path.is_symlink()))
+        _refuse_what_is_not_ours(target)
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(target.with_name(target.name + ".lock")):
-            table = _read_table(target)
-            yield table
-            _replace(target, table)
+        with _locked(target.with_name(f"{target.name}.lock"), patience):
+            file = _read_file(target)
+            yield file
+            _replace(target, file.table)
     except OSError as error:
         raise ConfigError(
             f"{path} can't be written: {error.strerror}.", hint="It is as it was."
         ) from error
+
+
+def _refuse_what_is_not_ours(target: Path) -> None:
+    """Keep root from renaming its own file onto a user's, or onto /dev/null."""
+    try:
+        found = target.stat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigError(f"{target} is no regular file; it was not changed.")
+    if os.name == "posix" and found.st_uid != os.geteuid():
+        raise ConfigError(
+            f"{target} belongs to another user; it was not changed.",
+            hint=f"Change it as its owner, or set {CONFIG_VARIABLE} to a file of your own.",
+        )
 
 
 def _replace(target: Path, table: Table) -> None:
@@ -503,8 +541,11 @@ def _replace(target: Path, table: Table) -> None:
 
     import tomli_w
 
-    _refuse_foreign_file(target)
-    content = tomli_w.dumps(table).encode()
+    try:
+        content = tomli_w.dumps(table).encode()
+    except (ValueError, RecursionError) as error:  # the interpreter's limits again
+        reason = "a number in it is too long or values nest too deeply"
+        raise ConfigError(f"{target} can't be written: {reason}.", hint=_MEND_IT) from error
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:  # mkstemp made it 0600
@@ -515,24 +556,12 @@ def _replace(target: Path, table: Table) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
-
-
-def _refuse_foreign_file(target: Path) -> None:
-    """Keep root from taking a user's file over, key and all, by renaming its own onto it."""
-    if os.name != "posix" or not target.exists():
-        return
-    if target.stat().st_uid != os.geteuid():
-        raise ConfigError(
-            f"{target} belongs to another user; it was not changed.",
-            hint=f"Change it as its owner, or set {CONFIG_VARIABLE} to a file of your own.",
-        )
+    # The new file is in place; not every system lets a folder be synced through a power cut.
+    with suppress(OSError):
+        _sync_folder(target.parent)
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself last through a power cut; Windows can't open a folder for it."""
-    if os.name != "posix":
-        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -541,13 +570,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, patience: float) -> Iterator[None]:
     """Hold a lock that the system itself takes back when its holder dies."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, stat.S_IRUSR | stat.S_IWUSR)
     try:
-        give_up_at = time.monotonic() + _LOCK_PATIENCE
+        give_up_at = time.monotonic() + patience
         while not _try_lock(descriptor):
-            if time.monotonic() > give_up_at:
+            if time.monotonic() >= give_up_at:
                 raise ConfigError(
                     f"Another misar-ips is holding {path}.", hint="Try again once it is done."
                 )
@@ -559,26 +588,14 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _try_lock(descriptor: int) -> bool:
     try:
-        _lock_now(descriptor)
-    except BlockingIOError:
-        return False
-    except PermissionError:  # how Windows says that the lock is held
-        if os.name == "posix":
-            raise
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # the latter is how Windows says that it is held
         return False
     return True
-
-
-if os.name == "nt":
-
-    def _lock_now(descriptor: int) -> None:
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-
-else:
-
-    def _lock_now(descriptor: int) -> None:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -107,7 +107,10 @@ class DedicatedIP:
     @property
     def warm_up_has_begun(self) -> bool:
         """Whether releasing the IP may lose something: true unless it surely has not begun."""
-        return self.warmup_status != "not_started" or self.warmup_percent not in _NO_WARM_UP
+        percent = self.warmup_percent
+        if percent is None:  # what can't be read may well be a percent
+            percent = self.raw.get("warmup_percent")
+        return self.warmup_status != "not_started" or percent not in _NO_WARM_UP
 
     def is_called(self, address: str) -> bool:
         """Tell whether this canonical address is the IP's, however the server spells it."""

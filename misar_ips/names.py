@@ -26,7 +26,7 @@ def check_id(text: str) -> str:
         raise UsageError("The IP's id is empty.", hint="`misar-ips list` shows the ids.")
     if text in {".", ".."}:
         raise UsageError(f"`{text}` is no IP's id.", hint="`misar-ips list` shows the ids.")
-    if not text.isprintable() or not _is_encodable(text):
+    if not text.isprintable():  # control characters, and bytes that were no UTF-8
         raise UsageError(
             "The IP's id has a character in it that no id has.",
             hint="`misar-ips list` shows the ids.",
@@ -74,7 +74,7 @@ def check_pool(text: str) -> str:
     Raises:
         UsageError: it is empty or can't be sent.
     """
-    if not text.strip() or not text.isprintable() or not _is_encodable(text):
+    if not text.strip() or not text.isprintable():
         raise UsageError(
             "The pool's name is empty or has control characters in it.",
             hint=f"The documented pools are {' and '.join(DOCUMENTED_POOLS)}.",
@@ -119,12 +119,3 @@ def _a_label_form(text: str) -> str:
 
 def _no_hostname(text: str, reason: str) -> UsageError:
     return UsageError(f"`{text}` is no hostname: {reason}.")
-
-
-def _is_encodable(text: str) -> bool:
-    """Tell whether UTF-8 can hold the text: bytes that were no UTF-8 on the command line can't."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -10,17 +10,18 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import textwrap
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from misar_ips.errors import (
     CancelledError,
+    ConfigError,
     ConfirmationRequiredError,
     MisarError,
     OutputError,
     StoppedError,
-    UsageError,
 )
 from misar_ips.models import ChangedIP, DedicatedIP, ProfileEntry, Release
 from misar_ips.text import one_line, plain, rfc3339
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _LEAST_WIDTH = 20  # columns; below that nothing is readable anyway
 _USUAL_WIDTH = 80  # columns
-_LONGEST_COLUMNS = 4  # digits of a believable COLUMNS
+_COLUMNS = re.compile("[0-9]{1,4}")
 _LONGEST_SECRET = 10_000  # characters
 _PLAIN_DRAWING = str.maketrans("█▉▊▋▌▍▎▏░…—✓✗", "######++-.-+x")
 """What the views draw with, for terminals whose encoding has no such characters."""
@@ -81,7 +82,7 @@ class Output:
 
     def note(self, text: str) -> None:
         """Tell something that is neither result nor trouble."""
-        self._write(self._stderr, f"{self._folded(one_line(text))}\n")
+        self._tell(f"{self._folded(one_line(text))}\n")
 
     def warning(self, text: str) -> None:
         """Tell of something that may become trouble."""
@@ -89,15 +90,15 @@ class Output:
 
     def debug(self, line: str) -> None:
         """Write a line of the log that ``--debug`` asks for."""
-        self._write(self._stderr, f"debug: {plain(line)}\n")
+        self._tell(f"debug: {plain(line)}\n")
 
     def error(self, error: MisarError) -> None:
         """Tell what went wrong and what to do next, as JSON where that was asked for."""
         if self.json:
-            self._write(self._stderr, _dump({"error": error.to_json()}))
+            self._tell(_dump({"error": error.to_json()}))
             return
         if isinstance(error, StoppedError) and self._stderr.isatty():
-            self._write(self._stderr, "\n")  # the terminal left ^C on the line
+            self._tell("\n")  # the terminal left ^C on the line
         self._alert("Error", "red", one_line(f"{error.message} {error.hint or ''}"))
 
     def traceback(self, error: BaseException) -> None:
@@ -109,13 +110,9 @@ class Output:
                 self.debug(line)
 
     def abandon(self) -> None:
-        """Give the streams up that nobody reads, so that Python does not flush them at its end."""
-        for stream in (self._stdout, self._stderr):
-            try:
-                stream.flush()
-            except (OSError, ValueError):
-                with suppress(OSError):
-                    stream.close()
+        """Give the streams up that can't be written, so that Python does not try at its end."""
+        self._stdout = _while_writable(self._stdout)
+        self._stderr = _while_writable(self._stderr)
 
     def show(self, view: RenderableType) -> None:
         """Show something on stderr that a question is about to be asked of."""
@@ -139,8 +136,11 @@ class Output:
         Raises:
             CancelledError: the answer was not yes.
         """
-        self._write(self._stderr, f"{self._folded(one_line(question))} [y/N] ")
-        answer = self._stdin.readline()
+        self._write(self._stderr, self._folded(f"{one_line(question)} [y/N]") + " ")
+        try:
+            answer = self._stdin.readline()
+        except UnicodeDecodeError:
+            answer = "\n"  # what is no text is no yes
         if not answer:  # Ctrl-D
             self._write(self._stderr, "\n")
         if answer.strip().lower() not in {"y", "yes"}:
@@ -150,24 +150,31 @@ class Output:
         """Give a secret: typed unseen at a terminal, else the one line on standard input.
 
         Raises:
-            UsageError: standard input holds more than one line.
+            ConfigError: standard input holds more than one line.
+            CancelledError: Ctrl-D was pressed.
+            UnicodeDecodeError: it is no text.
         """
-        if self._stdin.isatty():
-            import getpass
-
-            try:
-                return getpass.getpass(f"{prompt}: ", self._stderr).strip()
-            except EOFError:
-                raise CancelledError("No key was given; nothing was changed.") from None
-        text = self._stdin.read(_LONGEST_SECRET).removesuffix("\n").removesuffix("\r")
-        if "\n" in text:
-            raise UsageError("Standard input holds more than one line; a key is one word.")
-        return text
+        return self._ask_unseen(prompt) if self._stdin.isatty() else self._read_secret()
 
     @property
     def question_width(self) -> int:
         """The width in columns of the terminal that questions are asked at."""
         return self._width(self._stderr)
+
+    def _ask_unseen(self, prompt: str) -> str:
+        import getpass
+
+        try:
+            return getpass.getpass(f"{prompt}: ", self._stderr).strip()
+        except EOFError:
+            self._tell("\n")
+            raise CancelledError("No key was given; nothing was changed.") from None
+
+    def _read_secret(self) -> str:
+        text = self._stdin.read(_LONGEST_SECRET).removesuffix("\n").removesuffix("\r")
+        if "\n" in text:
+            raise ConfigError("Standard input holds more than one line; a key is one word.")
+        return text
 
     def _json(self, value: Result) -> str:
         indent = 2 if self._stdout.isatty() else None
@@ -185,16 +192,14 @@ class Output:
         """Give what rich makes of a view for a stream, colours only where they belong."""
         from rich.console import Console
 
-        colour = self._has_colour(stream)
         console = Console(
             file=stream,
             width=self._width(stream),
-            force_terminal=colour,
-            no_color=not colour,
-            _environ=self._environ,
+            color_system="standard" if self._has_colour(stream) else None,
+            _environ={},  # what it says is heeded above
         )
         with console.capture() as capture:
-            console.print(view, end="")
+            console.print(view, end="", crop=False)  # an id is never cut
         return capture.get()
 
     def _alert(self, label: str, colour: str, text: str) -> None:
@@ -202,7 +207,7 @@ class Output:
         if self._has_colour(self._stderr):
             code = {"red": 31, "yellow": 33}[colour]
             folded = folded.replace(label, f"\x1b[1;{code}m{label}\x1b[0m", 1)
-        self._write(self._stderr, f"{folded}\n")
+        self._tell(f"{folded}\n")
 
     def _folded(self, text: str) -> str:
         """Break a paragraph at words where a terminal would break it anywhere."""
@@ -215,12 +220,14 @@ class Output:
     def _width(self, stream: TextIO) -> int:
         """Give a terminal's width in columns; ``COLUMNS`` has the first word."""
         columns = self._environ.get("COLUMNS", "")
-        if columns.isdecimal() and len(columns) <= _LONGEST_COLUMNS and int(columns):
+        if _COLUMNS.fullmatch(columns) and int(columns):
             return max(_LEAST_WIDTH, int(columns))
         try:
-            return max(_LEAST_WIDTH, os.get_terminal_size(stream.fileno()).columns)
+            # Terminals that don't know their size say 0.
+            width = os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
         except (OSError, ValueError):  # no terminal, or no file at all
-            return _USUAL_WIDTH
+            width = _USUAL_WIDTH
+        return max(_LEAST_WIDTH, width)
 
     def _has_colour(self, stream: TextIO) -> bool:
         """Tell whether a stream gets colour (no-color.org, force-color.org)."""
@@ -229,6 +236,11 @@ class Output:
         if self._environ.get("FORCE_COLOR"):
             return True
         return stream.isatty() and self._environ.get("TERM") != "dumb"
+
+    def _tell(self, text: str) -> None:
+        """Write to stderr what no work may end for: where it can't be read, it is left out."""
+        with suppress(BrokenPipeError, OutputError):
+            self._write(self._stderr, text)
 
     def _write(self, stream: TextIO, text: str) -> None:
         """Write and flush, in what characters the stream has.
@@ -246,9 +258,22 @@ class Output:
                 stream.write(drawn.encode(encoding, "backslashreplace").decode(encoding))
             stream.flush()
         except BrokenPipeError:
+            self.abandon()
             raise
         except OSError as error:
+            self.abandon()
             raise OutputError(f"The output could not be written: {error.strerror}.") from error
+
+
+def _while_writable(stream: TextIO) -> TextIO:
+    """Give the stream back, or one that leads nowhere in the place of one that can't be written."""
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError):
+            stream.close()
+        return io.StringIO()
+    return stream
 
 
 def _dump(value: object, indent: int | None = None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from misar_ips import config
+from misar_ips.errors import ConfigError
 from misar_ips.models import ProfileEntry
 
 if TYPE_CHECKING:
@@ -23,14 +24,16 @@ def add(session: Session, wanted: Profile, *, make_default: bool, replacing: boo
         UnauthorizedError: the server does not accept the key; nothing is saved.
     """
     config.check_free(session.environ, wanted.name, replacing=replacing)
-    profile = wanted if wanted.api_key_command else replace(wanted, api_key=_ask_key(session))
+    has_command = wanted.api_key_command is not None
+    profile = wanted if has_command else replace(wanted, api_key=_ask_key(session))
     with session.client_for(profile) as client:
         trouble = client.try_key()
-    config.save_profile(session.environ, profile, make_default=make_default, replacing=replacing)
+    is_default = config.save_profile(
+        session.environ, profile, make_default=make_default, replacing=replacing
+    )
     if trouble:
         session.output.warning(f"The key was saved, but could not be tried. {trouble.message}")
-    saved = [entry for entry in entries(session.environ) if entry.name == profile.name]
-    session.output.result(saved[0])
+    session.output.result(_entry(profile, default=is_default))
     session.output.note(f"Saved profile {profile.name} in {config.config_path(session.environ)}.")
 
 
@@ -41,18 +44,24 @@ def entries(environ: Mapping[str, str]) -> list[ProfileEntry]:
         ConfigError: the configuration file or a profile in it is broken.
     """
     profiles, default = config.read_profiles(environ)
-    return [
-        ProfileEntry(
-            name=profile.name,
-            base_url=profile.base_url,
-            timeout=profile.timeout,
-            api_key=config.mask_key(profile.api_key) if profile.api_key else None,
-            api_key_command=profile.api_key_command,
-            default=profile.name == default,
-        )
-        for profile in profiles
-    ]
+    return [_entry(profile, default=profile.name == default) for profile in profiles]
+
+
+def _entry(profile: Profile, *, default: bool) -> ProfileEntry:
+    return ProfileEntry(
+        name=profile.name,
+        base_url=profile.base_url,
+        timeout=profile.timeout,
+        api_key=config.mask_key(profile.api_key) if profile.api_key else None,
+        api_key_command=profile.api_key_command,
+        default=default,
+    )
 
 
 def _ask_key(session: Session) -> str:
-    return config.check_key(session.output.ask_secret("API key"), "the prompt")
+    try:
+        key = session.output.ask_secret("API key")
+    except UnicodeDecodeError:
+        # `from None`: that error holds what was typed.
+        raise ConfigError("The API key from standard input is no text.") from None
+    return config.check_key(key, "standard input")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from misar_ips.errors import MisarError, NotFoundError, RejectedError
+from misar_ips.errors import APIError, MisarError, NotFoundError, RejectedError
 from misar_ips.models import Release
 
 if TYPE_CHECKING:
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 _OF_ONE_IP = (NotFoundError, RejectedError)
 """What is wrong with one IP only; whatever else goes wrong would go wrong with the next one too."""
 
+_NO_ROUTE = (404, 405)
+"""What a server without a way to release answers, for an IP that it had just shown."""
+
+_NO_ROUTE_HINT = (
+    "If `misar-ips list` still shows it, the API can't release it; MisarMail's support can."
+)
 _NOT_TRIED = "Not tried, because an IP before it could not be released."
 
 
@@ -69,6 +75,9 @@ def ask(session: Session, targets: Sequence[Target]) -> None:
         f"release {', '.join(ip.id for ip in ips)}", "`--yes` releases without asking."
     )
     emptied = _emptied_pools(session.client.list(), ips)
+    for target in targets:
+        if target.error:
+            session.output.warning(target.error.message)
     for ip in ips:
         width, last = session.output.question_width, ip.pool in emptied
         session.output.show(losses(ip, session.now(), width, last_of_pool=last))
@@ -81,11 +90,17 @@ def report(output: Output, targets: Sequence[Target]) -> None:
     Raises:
         MisarError: the first failure; the others are told as warnings, or stand in the JSON.
     """
-    output.result([target.outcome() for target in targets])
     errors = [target.error for target in targets if target.error]
+    try:
+        output.result([target.outcome() for target in targets])
+    except BrokenPipeError:
+        if not errors:  # else the exit code has more to tell than that nobody reads
+            raise
     if not output.json:
         for error in errors[1:]:
             output.warning(error.message)
+        if untried := ", ".join(target.name for target in targets if not target.tried):
+            output.warning(f"Not tried, because one before could not be released: {untried}.")
     if errors:
         raise errors[0]
 
@@ -133,6 +148,8 @@ def _release(client: Client, target: Target) -> Target:
     try:
         client.release(target.ip.id)
     except MisarError as error:
+        if isinstance(error, APIError) and error.status in _NO_ROUTE:
+            error.hint = _NO_ROUTE_HINT
         return replace(target, error=error)
     return target
 

@@ -202,10 +202,12 @@ class Reply:
         upgrade = self._field("upgrade")
         upgrade = upgrade if isinstance(upgrade, dict) else {}
         current, urls = upgrade.get("current_plan"), upgrade.get("urls")
-        slug = current.get("slug") if isinstance(current, dict) else upgrade.get("currentPlanSlug")
+        slug = current.get("slug") if isinstance(current, dict) else None
         pricing = urls.get("pricing") if isinstance(urls, dict) else None
         return (
-            _text(self.headers.get("x-misar-plan")) or _text(slug),
+            _text(self.headers.get("x-misar-plan"))
+            or _text(slug)
+            or _text(upgrade.get("currentPlanSlug")),
             _text(self.headers.get("x-misar-upgrade-url")) or _text(pricing),
         )
 
@@ -299,7 +301,7 @@ def _seconds(value: object) -> float | None:
         seconds = float(value)
     except (ValueError, OverflowError):
         return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return seconds if 0 <= seconds < math.inf else None
 
 
 def _http_date(text: str) -> datetime | None:

@@ -1,0 +1,136 @@
+"""What tests run the program with: its own emulator, its own clock, its own files."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from misar_ips.__main__ import main
+from misar_ips.emulator.faults import Faults
+from misar_ips.emulator.handler import Emulator
+from misar_ips.emulator.server import EmulatorServer
+from misar_ips.emulator.store import Store
+from misar_ips.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+KEY = "msk_" + "5ec2e7" * 10 + "0123"
+"""The key of every test; it must never be seen in what the program writes."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the program left: its exit code and all that it wrote."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Terminal(io.StringIO):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass
+class World:
+    """The program and everything around it, in this process.
+
+    ``environ`` is the program's environment, ``waits`` are the seconds it would have slept.
+    """
+
+    environ: dict[str, str]
+    emulator: Emulator
+    transport: httpx.BaseTransport
+    waits: list[float] = field(default_factory=list)
+
+    def run(self, *arguments: str, stdin: str = "", terminal: str = "") -> Ran:
+        """Run the program; ``terminal`` names the streams that are one, as in "in out err"."""
+        streams = {
+            name: (Terminal if name in terminal.split() else io.StringIO)(text)
+            for name, text in (("in", stdin), ("out", ""), ("err", ""))
+        }
+        session = Session(
+            environ=self.environ,
+            stdin=streams["in"],
+            stdout=streams["out"],
+            stderr=streams["err"],
+            transport=self.transport,
+            sleep=self.waits.append,
+        )
+        with redirect_stdout(streams["out"]), redirect_stderr(streams["err"]):
+            code = main(arguments, session)
+        ran = Ran(code, streams["out"].getvalue(), streams["err"].getvalue())
+        assert KEY not in ran.stdout + ran.stderr
+        return ran
+
+    def received(self, method: str = "") -> list[str]:
+        """Give what reached the emulator, as "METHOD path", of one method or of all."""
+        requests = [f"{verb} {path}" for verb, path in self.emulator.received]
+        return [request for request in requests if request.startswith(method)]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """Give an environment with a key, and with files that are this test's own."""
+    return {
+        "MISARMAIL_API_KEY": KEY,
+        "MISAR_IPS_CONFIG": str(tmp_path / "misar-ips" / "config.toml"),
+        "MISAR_IPS_EMULATOR_DB": str(tmp_path / "emulator.db"),
+        "TERM": "xterm-256color",
+        "COLUMNS": "80",
+    }
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Give an emulator's state whose clock stands still until it is advanced."""
+    store = Store(tmp_path / "emulator.db", real_time=lambda: 1_800_000_000.0)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def emulator(store: Store) -> Emulator:
+    """Give an emulator without faults and without a rate limit."""
+    return Emulator(store, rate_limit=0, faults=Faults())
+
+
+@pytest.fixture
+def world(environ: dict[str, str], emulator: Emulator) -> World:
+    """Give the program with the emulator in the network's place."""
+    return World(environ, emulator, httpx.MockTransport(emulator))
+
+
+@pytest.fixture
+def server(emulator: Emulator) -> Iterator[EmulatorServer]:
+    """Give the emulator on a real socket."""
+    with EmulatorServer(emulator, port=0) as server:
+        yield server
+
+
+def run_process(*arguments: str, environ: Mapping[str, str], stdin: str = "") -> Ran:
+    """Run the program in a process of its own, with nothing of this one's environment but PATH."""
+    done = subprocess.run(
+        [sys.executable, "-m", "misar_ips", *arguments],
+        env={"PATH": os.environ["PATH"], **environ},
+        input=stdin,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert KEY not in done.stdout + done.stderr
+    return Ran(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,104 @@
+"""Who imports whom, and what a command loads: read from the code and from a fresh interpreter."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import misar_ips
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(misar_ips.__file__).parent
+
+MAY_IMPORT = {
+    "__init__": {"client", "errors", "models"},
+    "__main__": {"__init__", "cli", "errors", "session"},
+    "cli": {"__init__", "config", "durations", "emulator", "models", "names", "profiles"}
+    | {"release", "session", "text"},
+    "client": {"__init__", "config", "errors", "models", "names", "reply"},
+    "config": {"errors"},
+    "durations": {"errors"},
+    "emulator": {"emulator", "errors"},
+    "errors": set(),
+    "models": {"names"},
+    "names": {"errors"},
+    "output": {"errors", "models", "text", "views"},
+    "profiles": {"config", "errors", "models", "session"},
+    "release": {"client", "errors", "models", "output", "session", "views"},
+    "reply": {"errors", "models"},
+    "session": {"client", "config", "emulator", "output"},
+    "text": set(),
+    "views": {"models", "text"},
+}
+"""The arrows of the design. What is not listed is a decision somebody has to make on purpose."""
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield parts[0], path
+
+
+def imports_of(path: Path) -> set[str]:
+    """Give the parts of the package that a file imports, inside functions and for types too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "misar_ips":
+            names = [f"misar_ips.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        else:
+            continue
+        found |= {f"{name}.".split(".")[1] for name in names if name.startswith("misar_ips")}
+    return {"__init__" if name in {"", "__version__"} else name for name in found}
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules()), ids=lambda value: str(value)[-25:])
+def test_imports_follow_the_design(module: str, path: Path) -> None:
+    assert imports_of(path) - MAY_IMPORT[module] == set()
+
+
+def loaded_by(*arguments: str, environ: dict[str, str]) -> set[str]:
+    """Give the top-level packages that a run of the program loads."""
+    program = (
+        "import sys\n"
+        "from misar_ips.__main__ import main\n"
+        "main(sys.argv[1:])\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=environ,
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["list", "--help"], ["show", "-h"]]
+)
+def test_help_and_version_load_neither_httpx_nor_rich(
+    environ: dict[str, str], arguments: list[str]
+) -> None:
+    loaded = loaded_by(*arguments, environ=environ)
+    assert "misar_ips" in loaded
+    assert (
+        loaded & {"httpx", "httpcore", "rich", "pygments", "sqlite3", "pydantic", "idna"} == set()
+    )
+
+
+def test_json_loads_no_rich(environ: dict[str, str]) -> None:
+    loaded = loaded_by("list", "--json", "--profile", "demo", environ=environ)
+    assert "httpx" in loaded
+    assert loaded & {"rich", "pygments", "pydantic", "click", "tomllib", "tomli_w"} == set()

@@ -1,0 +1,504 @@
+"""The commands, run whole against the emulator: what each prints, where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+import misar_ips
+from misar_ips.emulator.handler import Emulator
+from tests.conftest import Ran, World, run_process
+
+if TYPE_CHECKING:
+    from misar_ips.emulator.server import EmulatorServer
+    from misar_ips.emulator.store import Store
+
+LIST_LINES = (
+    "ip_abc123\t198.51.100.42\tmail.yourdomain.com\tmarketing\twarming\t62\t2026-03-15T10:00:00Z\n"
+    "ip_def456\t198.51.100.17\ttx.yourdomain.com\ttransactional\twarmed\t100\t2026-01-12T08:00:00Z\n"
+    "ip_ghi789\t198.51.100.88\tnews.yourdomain.com\tmarketing\tsuspended\t38\t2026-03-02T15:00:00Z\n"
+    "ip_jkl012\t198.51.100.131\t\ttransactional\tnot_started\t0\t2026-04-01T04:00:00Z\n"
+)
+SHOW_LINES = """\
+id\tip_abc123
+address\t198.51.100.42
+rdns\tmail.yourdomain.com
+pool\tmarketing
+warmup_status\twarming
+warmup_percent\t62
+daily_limit\t8000
+reputation_score\t84
+created_at\t2026-03-15T10:00:00Z
+provisioned_at\t
+step\t1\t200\t200\ttrue
+step\t7\t1000\t1000\ttrue
+step\t14\t4000\t3800\tfalse
+step\t21\t10000\t0\tfalse
+step\t28\t25000\t0\tfalse
+"""
+SHOW_JSON = {
+    "id": "ip_abc123",
+    "address": "198.51.100.42",
+    "rdns": "mail.yourdomain.com",
+    "pool": "marketing",
+    "warmup_status": "warming",
+    "warmup_percent": 62,
+    "daily_limit": 8000,
+    "reputation_score": 84,
+    "warmup_schedule": [
+        {"day": 1, "limit": 200, "sent": 200, "done": True},
+        {"day": 7, "limit": 1000, "sent": 1000, "done": True},
+        {"day": 14, "limit": 4000, "sent": 3800, "done": False},
+        {"day": 21, "limit": 10000, "sent": 0, "done": False},
+        {"day": 28, "limit": 25000, "sent": 0, "done": False},
+    ],
+    "created_at": "2026-03-15T10:00:00Z",
+}
+COMMANDS = (
+    ["list"],
+    ["show", "ip_abc123"],
+    ["request"],
+    ["update", "ip_abc123", "--pool", "cold"],
+    ["release", "ip_abc123", "--yes"],
+)
+
+
+def error_of(ran: Ran) -> dict[str, Any]:
+    """Give the error of a run with --json, which is one line on stderr."""
+    assert ran.stderr.count("\n") == 1
+    error: dict[str, Any] = json.loads(ran.stderr)["error"]
+    return error
+
+
+def answering(reply: httpx.Response, world: World) -> World:
+    """Give a world whose server has one answer to everything."""
+    return World(world.environ, world.emulator, httpx.MockTransport(lambda _request: reply))
+
+
+def test_list(world: World) -> None:
+    assert world.run("list") == Ran(0, LIST_LINES, "")
+    assert world.received() == ["GET /mail/v1/dedicated-ips"]
+
+
+def test_list_json_is_what_the_server_sent(world: World) -> None:
+    ran = world.run("list", "--json")
+    assert (ran.code, ran.stderr) == (0, "")
+    first, *others = json.loads(ran.stdout)
+    assert first == {
+        "id": "ip_abc123",
+        "address": "198.51.100.42",
+        "rdns": "mail.yourdomain.com",
+        "warmup_status": "warming",
+        "warmup_percent": 62,
+        "pool": "marketing",
+        "created_at": "2026-03-15T10:00:00Z",
+    }
+    assert [ip["id"] for ip in others] == ["ip_def456", "ip_ghi789", "ip_jkl012"]
+
+
+def test_json_adds_the_references_names_and_keeps_the_servers_own(world: World) -> None:
+    sent = {
+        "id": "x1",
+        "ip_address": "192.0.2.1",
+        "ptr_record": "a.example.com",
+        "status": "active",
+    }
+    ran = answering(httpx.Response(200, json={"data": [sent], "total": 1}), world).run(
+        "list", "--json"
+    )
+    assert json.loads(ran.stdout) == [
+        {**sent, "address": "192.0.2.1", "rdns": "a.example.com", "warmup_status": "active"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        (["--pool", "marketing"], ["ip_abc123", "ip_ghi789"]),
+        (["--status", "warmed"], ["ip_def456"]),
+        (["--pool", "marketing", "--status", "suspended"], ["ip_ghi789"]),
+        (["--pool", "none-of-that-name"], []),
+    ],
+)
+def test_list_filters(world: World, options: list[str], ids: list[str]) -> None:
+    ran = world.run("list", "--json", *options)
+    assert [ip["id"] for ip in json.loads(ran.stdout)] == ids
+    assert (ran.code, ran.stderr) == (0, "")
+
+
+def test_a_filter_that_leaves_nothing_says_so(world: World) -> None:
+    assert world.run("list", "--pool", "x") == Ran(0, "", "No IP matches.\n")
+
+
+@pytest.mark.parametrize("terminal", ["", "in out err"])
+def test_an_empty_list_says_how_to_request_an_ip(world: World, terminal: str) -> None:
+    empty = answering(httpx.Response(200, json={"success": True, "ips": []}), world)
+    hint = "No dedicated IPs yet; `misar-ips request` orders one.\n"
+    assert empty.run("list", terminal=terminal) == Ran(0, "", hint)
+    assert empty.run("list", "--json") == Ran(0, "[]\n", "")
+
+
+def test_show(world: World) -> None:
+    assert world.run("show", "ip_abc123") == Ran(0, SHOW_LINES, "")
+    assert world.received() == ["GET /mail/v1/dedicated-ips/ip_abc123"]
+
+
+def test_show_json(world: World) -> None:
+    ran = world.run("show", "ip_abc123", "--json")
+    assert (ran.code, json.loads(ran.stdout), ran.stderr) == (0, SHOW_JSON, "")
+
+
+def test_an_address_is_resolved_through_the_list(world: World) -> None:
+    assert world.run("show", "198.51.100.42") == Ran(0, SHOW_LINES, "")
+    assert world.received() == [
+        "GET /mail/v1/dedicated-ips",
+        "GET /mail/v1/dedicated-ips/ip_abc123",
+    ]
+
+
+def test_an_ipv6_address_is_found_however_it_is_spelled(world: World) -> None:
+    ip = {"id": "x6", "address": "2001:db8::1"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        is_list = request.url.path.endswith("/dedicated-ips")
+        return httpx.Response(200, json={"ips": [ip]} if is_list else {"ip": ip})
+
+    world.transport = httpx.MockTransport(answer)
+    ran = world.run("show", "2001:0DB8:0:0::0001", "--json")
+    assert (ran.code, json.loads(ran.stdout)) == (0, ip)
+
+
+def test_an_address_that_is_nobodys(world: World) -> None:
+    assert world.run("show", "203.0.113.9") == Ran(
+        6,
+        "",
+        "Error: No dedicated IP of this account is 203.0.113.9. "
+        "`misar-ips list` shows the IPs of this account.\n",
+    )
+
+
+def test_an_unknown_id(world: World) -> None:
+    error = error_of(world.run("show", "ip_nosuch", "--json"))
+    assert error == {
+        "code": "not_found",
+        "message": "Could not read ip_nosuch: Dedicated IP not found (HTTP 404).",
+        "hint": "`misar-ips list` shows the IPs of this account.",
+        "status": 404,
+    }
+
+
+def test_request_prints_the_new_ip_and_the_servers_message(world: World) -> None:
+    ran = world.run("request", "--pool", "transactional", "--rdns", "tx.example.com")
+    assert (ran.code, ran.stderr) == (0, "IP provisioning in progress. Expected within 24 hours.\n")
+    assert re.fullmatch(
+        r"ip_\w+\t198\.51\.100\.\d+\t\ttransactional\tnot_started\t\t\n", ran.stdout
+    )
+    assert world.received() == ["GET /mail/v1/dedicated-ips", "POST /mail/v1/dedicated-ips"]
+
+
+def test_request_leaves_the_pool_to_the_server(world: World) -> None:
+    ran = world.run("request", "--json")
+    ip = json.loads(ran.stdout)
+    assert (ran.code, ip["pool"], ip["warmup_status"]) == (0, "marketing", "not_started")
+
+
+def test_request_beyond_the_plan(environ: dict[str, str], store: Store) -> None:
+    emulator = Emulator(store, plan="max", rate_limit=0)
+    world = World(environ, emulator, httpx.MockTransport(emulator))
+    error = error_of(world.run("request", "--json"))
+    assert error["code"] == "plan_limit"
+    assert (error["plan"], error["upgrade_url"]) == ("max", "https://misar.io/pricing")
+    assert "max" in error["hint"]
+    assert "https://misar.io/pricing" in error["hint"]
+    assert world.run("request").code == 5
+
+
+def test_an_order_with_a_lost_answer_is_found_and_not_repeated(world: World) -> None:
+    world.emulator.faults.add("POST:lost-reply:1")
+    ran = world.run("request", "--json")
+    assert ran.code == 0
+    assert json.loads(ran.stdout)["warmup_status"] == "not_started"
+    assert ran.stderr == "The answer to the order was lost, but the new IP is in the list.\n"
+    assert world.received("POST") == ["POST /mail/v1/dedicated-ips"]
+
+
+def test_an_order_that_never_arrived_is_not_repeated_either(world: World) -> None:
+    world.emulator.faults.add("POST:reset")
+    ran = world.run("request", "--json")
+    assert (ran.code, ran.stdout) == (10, "")
+    assert error_of(ran)["code"] == "outcome_unknown"
+    assert world.received("POST") == ["POST /mail/v1/dedicated-ips"]
+
+
+def test_update_shows_the_ip_as_it_is_afterwards(world: World) -> None:
+    ran = world.run("update", "198.51.100.42", "--pool", "cold", "--rdns", "Bücher.example")
+    line = (
+        "ip_abc123\t198.51.100.42\txn--bcher-kva.example\tcold\twarming\t62\t2026-03-15T10:00:00Z"
+    )
+    assert ran == Ran(0, f"{line}\n", "Updated ip_abc123.\n")
+    assert world.run("list", "--pool", "cold").stdout == f"{line}\n"
+
+
+def test_update_reads_the_ip_where_the_answer_holds_none(world: World) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        reply = world.emulator(request)
+        return httpx.Response(204) if request.method == "PATCH" else reply
+
+    world.transport = httpx.MockTransport(answer)
+    ran = world.run("update", "ip_abc123", "--pool", "cold", "--json")
+    assert (ran.code, json.loads(ran.stdout)) == (0, {**SHOW_JSON, "pool": "cold"})
+
+
+@pytest.mark.parametrize("environ_has_a_key", [True, False])
+def test_update_of_nothing_is_a_usage_error(world: World, *, environ_has_a_key: bool) -> None:
+    if not environ_has_a_key:
+        del world.environ["MISARMAIL_API_KEY"]
+    assert world.run("update", "ip_abc123") == Ran(
+        2, "", "Error: Nothing to change was given. Give --pool, --rdns or both.\n"
+    )
+    assert world.received() == []
+
+
+@pytest.mark.parametrize("command", [["request"], ["update", "ip_abc123"]])
+@pytest.mark.parametrize(
+    "hostname",
+    [
+        "mail",
+        "mail.example.com.",
+        "a..b.example",
+        "-a.example.com",
+        "a_b.example.com",
+        "192.0.2.1",
+        "",
+    ],
+)
+def test_a_hostname_that_is_none_is_never_sent(
+    world: World, command: list[str], hostname: str
+) -> None:
+    ran = world.run(*command, "--rdns", hostname, "--json")
+    assert (ran.code, error_of(ran)["code"], world.received()) == (2, "usage", [])
+
+
+@pytest.mark.parametrize(
+    "command", [["show"], ["update", "--pool", "cold"], ["release", "--yes"]], ids=lambda c: c[0]
+)
+@pytest.mark.parametrize("ip", ["", ".", "..", "a\nb", "\x1b[31m", "\udcff"])
+def test_an_id_that_can_be_none_is_never_sent(world: World, command: list[str], ip: str) -> None:
+    ran = world.run(*command, "--json", "--", ip)
+    assert (ran.code, error_of(ran)["code"], world.received()) == (2, "usage", [])
+
+
+@pytest.mark.parametrize(
+    ("ip", "segment"),
+    [
+        ("../keys/k1", "..%2Fkeys%2Fk1"),
+        ("a/b", "a%2Fb"),
+        ("a#b", "a%23b"),
+        ("a?b", "a%3Fb"),
+        ("a%2Fb", "a%252Fb"),
+        ("ü", "%C3%BC"),
+    ],
+)
+def test_an_odd_id_stays_one_segment_of_the_path(world: World, ip: str, segment: str) -> None:
+    assert world.run("release", ip, "--yes").code == 6
+    assert world.run("show", ip).code == 6
+    assert world.run("update", ip, "--pool", "cold").code == 6
+    path = f"/mail/v1/dedicated-ips/{segment}"
+    assert world.received() == [f"GET {path}", f"GET {path}", f"PATCH {path}"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["lst"], "No such command 'lst'. Did you mean 'list'? See `misar-ips --help`."),
+        (["show"], "Missing argument 'IP'. See `misar-ips show --help`."),
+        (
+            ["list", "--pol", "x"],
+            (
+                "No such option: --pol (Possible options: --pool, --profile). "
+                "See `misar-ips list --help`."
+            ),
+        ),
+        (["list", "x"], "Got unexpected extra argument(s) (x). See `misar-ips list --help`."),
+        (["profile"], "Missing command. See `misar-ips profile --help`."),
+        (["emulator", "advance", "7w"], "`7w` is no duration. Write it as 90s, 15m, 24h or 28d."),
+    ],
+)
+def test_wrong_arguments(world: World, arguments: list[str], message: str) -> None:
+    assert world.run(*arguments) == Ran(2, "", f"Error: {message}\n")
+    if arguments[0] != "emulator":
+        assert error_of(world.run(*arguments, "--json"))["code"] == "usage"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    ("fault", "code", "name"),
+    [
+        ("ANY:400", 8, "rejected"),
+        ("ANY:401", 4, "unauthorized"),
+        ("ANY:403", 4, "forbidden"),
+        ("ANY:404", 6, "not_found"),
+        ("ANY:405", 8, "rejected"),
+        ("ANY:409", 8, "rejected"),
+        ("ANY:413", 8, "rejected"),
+        ("ANY:415", 8, "rejected"),
+        ("ANY:418", 1, "api_error"),
+        ("ANY:422", 8, "rejected"),
+        ("ANY:429", 7, "rate_limited"),
+        ("ANY:500", 1, "api_error"),
+        ("ANY:503", 1, "api_error"),
+        ("ANY:html", 1, "api_error"),
+        ("ANY:reset", 9, "network"),
+        ("ANY:hang", 9, "network"),
+    ],
+)
+def test_every_failure_has_its_exit_code(
+    world: World, command: list[str], fault: str, code: int, name: str
+) -> None:
+    if command[0] == "update" and (
+        name == "network" or fault in {"ANY:500", "ANY:503", "ANY:html"}
+    ):
+        code, name = 10, "outcome_unknown"  # sent, and the look at what came of it failed as well
+    world.emulator.faults.add(fault)
+    ran = world.run(*command, "--json")
+    error = json.loads(ran.stderr)["error"]
+    assert (ran.code, error["code"]) == (code, name)
+    assert error["hint"]
+    text = world.run(*command).stderr
+    assert text.startswith("Error: Could not ")
+    assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize(
+    ("key", "code"), [("msk_revoked", "unauthorized"), ("msk_noscope", "forbidden")]
+)
+def test_a_key_that_may_not(world: World, command: list[str], key: str, code: str) -> None:
+    world.environ["MISARMAIL_API_KEY"] = key
+    ran = world.run(*command, "--json")
+    assert (ran.code, error_of(ran)["code"]) == (4, code)
+
+
+def test_an_error_nobody_foresaw_is_no_traceback(world: World) -> None:
+    def fail(_request: httpx.Request) -> httpx.Response:
+        raise RuntimeError("the roof is on fire")
+
+    world.transport = httpx.MockTransport(fail)
+    assert world.run("list") == Ran(
+        1,
+        "",
+        "Error: Something unexpected happened: RuntimeError: the roof is on fire. "
+        "This is a fault in misar-ips; `--debug` shows where.\n",
+    )
+    log = world.run("list", "--debug").stderr
+    assert "debug: RuntimeError: the roof is on fire\n" in log
+
+
+def test_debug_logs_each_attempt(world: World) -> None:
+    world.emulator.faults.add("GET:503:2")
+    log = world.run("list", "--debug").stderr
+    url = "https://api.misar.io/mail/v1/dedicated-ips"
+    lines = [re.sub(r"[\d.]+ (ms|s)\b", r"N \1", line) for line in log.splitlines()]
+    assert lines == [
+        f"debug: GET {url} 503 N ms",
+        "debug: waiting N s before try 2 of 4",
+        f"debug: GET {url} 503 N ms",
+        "debug: waiting N s before try 3 of 4",
+        f"debug: GET {url} 200 N ms",
+    ]
+    assert len(world.waits) == 2
+
+
+def test_version(world: World) -> None:
+    line = f"misar-ips {misar_ips.__version__}\n"
+    assert world.run("--version") == Ran(0, line, "")
+    assert world.run("--version", "list") == Ran(0, line, "")
+
+
+def test_no_arguments_show_the_commands_in_the_order_of_an_ips_life(world: World) -> None:
+    ran = world.run()
+    assert (ran.code, ran.stderr) == (0, "")
+    assert ran == world.run("--help")
+    commands = re.findall(r"^  ([a-z]+) ", ran.stdout.partition("Commands:")[2], re.MULTILINE)
+    assert commands == ["list", "show", "request", "update", "release", "profile", "emulator"]
+
+
+def test_a_misspelt_public_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'misar_ips' has no attribute 'Cleint'"):
+        misar_ips.Cleint  # noqa: B018 - reading the attribute is the test
+
+
+def test_the_library_offers_what_it_names() -> None:
+    for name in misar_ips.__all__:
+        assert getattr(misar_ips, name).__name__ == name
+
+
+def test_all_commands_over_a_socket(environ: dict[str, str], server: EmulatorServer) -> None:
+    environ["MISARMAIL_BASE_URL"] = server.base_url
+    assert run_process("list", environ=environ) == Ran(0, LIST_LINES, "")
+    assert run_process("show", "ip_abc123", environ=environ) == Ran(0, SHOW_LINES, "")
+    requested = run_process("request", "--json", environ=environ)
+    assert requested.code == 0
+    ip = json.loads(requested.stdout)
+    updated = run_process("update", ip["address"], "--pool", "cold", "--json", environ=environ)
+    assert (updated.code, json.loads(updated.stdout)["pool"]) == (0, "cold")
+    assert run_process("release", ip["id"], environ=environ) == Ran(
+        0, f"{ip['id']}\t{ip['address']}\ttrue\n", ""
+    )
+    assert run_process("list", environ=environ) == Ran(0, LIST_LINES, "")
+
+
+def test_the_demo_needs_no_configuration(environ: dict[str, str]) -> None:
+    del environ["MISARMAIL_API_KEY"]
+    assert run_process("list", "--profile", "demo", environ=environ) == Ran(0, LIST_LINES, "")
+    requested = run_process("request", "-p", "demo", environ=environ)
+    assert requested.stderr == "IP provisioning in progress. Expected within 24 hours.\n"
+    assert run_process("request", "-p", "demo", environ=environ).code == 5
+    released = run_process("release", "ip_jkl012", "-p", "demo", environ=environ)
+    assert released == Ran(0, "ip_jkl012\t198.51.100.131\ttrue\n", "")
+
+
+def test_advancing_the_emulator_warms_ips_up(environ: dict[str, str]) -> None:
+    run_process("list", "-p", "demo", environ=environ)
+    moved = run_process("emulator", "advance", "60d", environ=environ)
+    assert moved.code == 0
+    assert moved.stdout.startswith("2026-05-31T12:00:")
+    listed = run_process("list", "-p", "demo", "--status", "warmed", environ=environ).stdout
+    assert [line.split("\t")[0] for line in listed.splitlines()] == [
+        "ip_abc123",
+        "ip_def456",
+        "ip_jkl012",
+    ]
+    assert run_process("emulator", "reset", environ=environ) == Ran(
+        0, "", "The emulator is as new.\n"
+    )
+    assert run_process("list", "-p", "demo", environ=environ).stdout == LIST_LINES
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--host", "0.0.0.0"], "0.0.0.0 is not an address of this machine alone."),  # noqa: S104 - refused
+        (["--latency", "inf"], "The latency is no number of seconds that ever passes."),
+        (["--plan", "gold"], "There is no plan `gold`."),
+        (["--fault", "GET:nonsense"], "'GET:nonsense': the kind must be a status from 400 to 599"),
+        (["--port", "70000"], "Invalid value for '--port': 70000 is not in the range 0<=x<=65535."),
+    ],
+)
+def test_serving_with_options_that_make_no_sense(
+    world: World, options: list[str], message: str
+) -> None:
+    ran = world.run("emulator", "serve", *options)
+    assert (ran.code, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"Error: {message}")
+
+
+def test_serving_on_a_taken_port(world: World, server: EmulatorServer) -> None:
+    port = str(httpx.URL(server.base_url).port)
+    ran = world.run("emulator", "serve", "--port", port)
+    assert (ran.code, ran.stdout) == (2, "")
+    assert ran.stderr.endswith("`--port 0` picks a free port.\n")

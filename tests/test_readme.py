@@ -1,0 +1,134 @@
+"""The README, held against the program: every example is run, every table is compared."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pexpect  # type: ignore[import-untyped]  # it ships no types
+import pytest
+
+from misar_ips import errors
+from misar_ips.config import choose_profile
+from misar_ips.emulator.faults import KINDS
+
+if TYPE_CHECKING:
+    from misar_ips.emulator.server import EmulatorServer
+    from tests.conftest import World
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+REQUESTED_ID = re.compile(r"ip_[0-9a-f]{16}")  # a new IP's id is random
+
+
+def blocks(language: str) -> list[str]:
+    """Give what stands in the README's code blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def examples() -> list[tuple[str, str]]:
+    """Give each example's command and what the README says that it prints."""
+    return [
+        (command, printed)
+        for block in blocks("console")
+        for command, printed in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+    ]
+
+
+def typed(command: str, environ: dict[str, str]) -> str:
+    """Give what a terminal of 80 columns shows when the command is typed into bash."""
+    shell = pexpect.spawn(
+        "bash",
+        ["-c", command],
+        env={**environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        dimensions=(24, 80),
+        encoding="utf-8",
+        timeout=30,
+    )
+    shell.expect(pexpect.EOF)
+    shown = str(shell.before)
+    shell.close()
+    return REQUESTED_ID.sub("ip_5d0c1f3a9b7e2468", shown.replace("\r\n", "\n"))
+
+
+def test_the_examples_print_what_the_readme_says(environ: dict[str, str]) -> None:
+    if shutil.which("jq") is None:
+        pytest.skip("jq, which some examples pipe into, is not installed")
+    environ |= {"NO_COLOR": "1", "LANG": "C.UTF-8"}
+    del environ["MISARMAIL_API_KEY"], environ["COLUMNS"]
+    assert len(examples()) >= 12
+    for command, printed in examples():
+        assert (command, typed(command, environ).strip("\n")) == (command, printed.strip("\n"))
+
+
+def test_the_exit_codes_are_the_programs() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", README, re.MULTILINE)
+    documented = {int(exit_code): set(re.findall(r"`(\w+)`", names)) for exit_code, names in rows}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    ours = [kind for kind in kinds if issubclass(kind, errors.MisarError)]
+    actual: dict[int, set[str]] = {int(errors.ExitCode.DONE): set()}
+    for kind in ours:
+        actual.setdefault(int(kind.exit_code), set()).add(kind.code)
+    assert documented == actual
+    assert set(errors.ExitCode) == set(actual)
+
+
+def test_every_command_and_option_is_documented(world: World) -> None:
+    commands = ["list", "show", "request", "update", "release"]
+    commands += [f"profile {name}" for name in ("add", "list", "use", "remove")]
+    commands += [f"emulator {name}" for name in ("serve", "advance", "reset")]
+    for command in commands:
+        assert f"misar-ips {command}" in README
+        for option in re.findall(r"(--[a-z-]+)", world.run(*command.split(), "--help").stdout):
+            assert option in {"--help", *re.findall(r"--[a-z-]+", README)}
+
+
+def test_the_emulators_options_and_faults_are_documented(world: World) -> None:
+    shown = world.run("emulator", "serve", "--help").stdout
+    table = README.partition("## The emulator")[2].partition("## The library")[0]
+    offered = set(re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE))
+    assert set(re.findall(r"`(--[a-z-]+)`", table)) == offered
+    kinds = {kind for kind in KINDS if not kind.isdigit()}
+    assert kinds <= set(re.findall(r"`([a-z-]+)`", table))
+
+
+def test_the_configuration_example_is_read(world: World, tmp_path: Path) -> None:
+    [example] = blocks("toml")
+    key = "msk_0123"
+    path = tmp_path / "config.toml"
+    path.write_text(example.replace("msk_…", key))
+    path.chmod(0o600)
+    environ = {"MISAR_IPS_CONFIG": str(path)}
+    assert choose_profile(None, environ).api_key == key
+    command = tomllib.loads(example)["profiles"]["vault"]["api_key_command"]
+    assert choose_profile("vault", environ).api_key_command == command
+    world.environ |= environ
+    assert world.run("profile", "list").code == 0
+
+
+def test_the_librarys_example_runs(server: EmulatorServer) -> None:
+    [example] = blocks("python")
+    program = example.replace('"msk_…"', f'"msk_0123", "{server.base_url}"')
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, encoding="utf-8"
+    )
+    assert done.stdout.splitlines() == [
+        "ip_abc123 198.51.100.42 62",
+        "ip_def456 198.51.100.17 100",
+        "ip_ghi789 198.51.100.88 38",
+        "ip_jkl012 198.51.100.131 0",
+    ]
+
+
+def test_the_two_set_up_commands_need_nothing_but_python() -> None:
+    commands = [line for block in blocks("sh") for line in block.splitlines() if "venv" in line]
+    assert [command.rpartition(" && ")[2] for command in commands] == [
+        ".venv/bin/misar-ips list --profile demo",
+        ".venv/bin/pytest",
+    ]
+    assert all(command.startswith("python3 -m venv .venv && ") for command in commands)

@@ -1,0 +1,438 @@
+"""Releasing IPs: what is shown, what is asked, what is sent, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from tests.conftest import Ran
+
+if TYPE_CHECKING:
+    from tests.conftest import World
+
+WARMING, WARMED, SUSPENDED, NOT_STARTED = "ip_abc123", "ip_def456", "ip_ghi789", "ip_jkl012"
+
+LOSSES_OF_WARMING = """\
+ip_abc123  198.51.100.42  warming
+  PTR hostname   mail.yourdomain.com
+  Pool           marketing
+  Warm-up        62%
+  Reputation     84 of 100
+  Created        17 days ago
+
+"""
+LOSSES_OF_WARMED = """\
+ip_def456  198.51.100.17  warmed
+  PTR hostname   tx.yourdomain.com
+  Pool           transactional
+  Warm-up        100%
+  Reputation     98 of 100
+  Provisioned    78 days ago
+
+"""
+LOSSES_OF_NOT_STARTED = """\
+ip_jkl012  198.51.100.131  not_started
+  PTR hostname   —
+  Pool           transactional
+  Warm-up        0%
+  Reputation     —
+  Created        0 days ago
+
+"""
+LAST_OF_POOL = "  Last of pool   yes, sends fall back to the shared pool\n"
+CANCELLED = "Error: Nothing was changed.\n"
+RELEASED_WARMING = "ip_abc123\t198.51.100.42\ttrue\n"
+RELEASED_WARMED = "ip_def456\t198.51.100.17\ttrue\n"
+SUPPORT_HINT = (
+    "If `misar-ips list` still shows it, the API can't release it; MisarMail's support can."
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_colour(world: World) -> None:
+    world.environ["NO_COLOR"] = "1"
+
+
+def asked(world: World, answer: str, *arguments: str) -> Ran:
+    """Run `release` at a terminal where somebody gives this answer; results go elsewhere."""
+    return world.run("release", *arguments, stdin=answer, terminal="in err")
+
+
+def ids_left(world: World) -> list[str]:
+    return [str(ip["id"]) for ip in world.emulator.store.ips()]
+
+
+def with_last_of_pool(losses: str) -> str:
+    above, warm_up, below = losses.partition("  Warm-up")
+    return above + LAST_OF_POOL + warm_up + below
+
+
+def serving(world: World, ip: dict[str, object]) -> World:
+    """Give the world another server, which has one IP and lets everything be done to it."""
+    body = json.dumps({"success": True, "ip": ip, "ips": [ip]}).encode()
+    return replace(
+        world, transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    )
+
+
+# The question
+
+
+def test_the_question_on_a_warming_ip(world: World) -> None:
+    assert asked(world, "n\n", WARMING) == Ran(
+        1, "", f"{LOSSES_OF_WARMING}Release ip_abc123? [y/N] {CANCELLED}"
+    )
+    assert WARMING in ids_left(world)
+    assert world.received("DELETE") == []
+
+
+def test_the_question_on_a_warmed_ip_says_what_is_lost_for_good(world: World) -> None:
+    question = (
+        "The reputation history of ip_def456 is discarded for good. Release ip_def456?\n[y/N] "
+    )
+    assert asked(world, "n\n", WARMED) == Ran(1, "", f"{LOSSES_OF_WARMED}{question}{CANCELLED}")
+
+
+def test_one_question_for_several_after_all_were_shown(world: World) -> None:
+    ran = asked(world, "y\n", WARMED, WARMING)
+    assert ran.stderr == (
+        f"{LOSSES_OF_WARMED}{LOSSES_OF_WARMING}"
+        "The reputation history of ip_def456 is discarded for good. Release these 2 IPs?\n[y/N] "
+    )
+    assert ran.stdout == RELEASED_WARMED + RELEASED_WARMING
+    assert ids_left(world) == [SUSPENDED, NOT_STARTED]
+
+
+def test_one_that_has_something_to_lose_makes_all_be_shown(world: World) -> None:
+    ran = asked(world, "n\n", NOT_STARTED, WARMING)
+    question = "Release these 2 IPs? [y/N] "
+    assert ran.stderr == f"{LOSSES_OF_NOT_STARTED}{LOSSES_OF_WARMING}{question}{CANCELLED}"
+
+
+def test_an_ip_that_has_not_begun_goes_without_a_question(world: World) -> None:
+    assert world.run("release", NOT_STARTED) == Ran(0, "ip_jkl012\t198.51.100.131\ttrue\n", "")
+    assert world.received() == [
+        "GET /mail/v1/dedicated-ips/ip_jkl012",
+        "DELETE /mail/v1/dedicated-ips/ip_jkl012",
+    ]
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"warmup_status": "warming", "warmup_percent": 0},
+        {"warmup_status": "warmed"},
+        {"warmup_status": "suspended", "warmup_percent": 0},
+        {"warmup_status": "not_started", "warmup_percent": 1},
+        {"warmup_status": "not_started", "warmup_percent": 0.5},
+        {"warmup_status": "not_started", "warmup_percent": "62"},
+        {"warmup_status": "active"},
+        {"status": "provisioning"},
+        {"warmup_status": None, "warmup_percent": 0},
+        {},
+    ],
+)
+def test_whatever_may_have_begun_is_asked_about(world: World, facts: dict[str, object]) -> None:
+    ran = serving(world, {"id": "ip_1", **facts}).run("release", "ip_1")
+    assert ran.code == 2
+
+
+@pytest.mark.parametrize("percent", [{}, {"warmup_percent": 0}, {"warmup_percent": None}])
+def test_what_has_surely_not_begun_is_not_asked_about(
+    world: World, percent: dict[str, object]
+) -> None:
+    ip = {"id": "ip_1", "warmup_status": "not_started", **percent}
+    assert serving(world, ip).run("release", "ip_1") == Ran(0, "ip_1\t\ttrue\n", "")
+
+
+@pytest.mark.parametrize("answer", ["y\n", "Y\n", "yes\n", "YES\n", " yes \n", "y"])
+def test_answers_that_are_yes(world: World, answer: str) -> None:
+    assert asked(world, answer, WARMING).code == 0
+    assert WARMING not in ids_left(world)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["\n", "n\n", "N\n", "no\n", "yy\n", "ye\n", "yes!\n", "1\n", "true\n", "\uff59\n", "\ny\n"],
+)
+def test_answers_that_are_no(world: World, answer: str) -> None:
+    ran = asked(world, answer, WARMING)
+    assert (ran.code, ran.stdout) == (1, "")
+    assert WARMING in ids_left(world)
+
+
+def test_no_answer_at_all_is_no_and_ends_the_line(world: World) -> None:
+    ran = asked(world, "", WARMING)
+    assert ran == Ran(1, "", f"{LOSSES_OF_WARMING}Release ip_abc123? [y/N] \n{CANCELLED}")
+    assert WARMING in ids_left(world)
+
+
+def test_yes_answers_the_question(world: World) -> None:
+    assert world.run("release", WARMED, "--yes") == Ran(0, RELEASED_WARMED, "")
+    assert world.run("release", "-y", WARMING, terminal="in out err") == Ran(
+        0, "✓ Released ip_abc123 (198.51.100.42).\n", ""
+    )
+
+
+def test_a_refused_question_as_json(world: World) -> None:
+    ran = world.run("release", WARMING, "--json", stdin="n\n", terminal="in err")
+    cancelled = '{"error": {"code": "cancelled", "message": "Nothing was changed."}}\n'
+    assert ran == Ran(1, "", f"{LOSSES_OF_WARMING}Release ip_abc123? [y/N] {cancelled}")
+
+
+# The last IP of its pool
+
+
+def test_the_last_ip_of_its_pool(world: World) -> None:
+    world.emulator.store.release(SUSPENDED)
+    shown = asked(world, "n\n", WARMING).stderr
+    assert shown.startswith(with_last_of_pool(LOSSES_OF_WARMING))
+
+
+def test_ips_that_go_together_are_the_last_of_their_pool_together(world: World) -> None:
+    shown = asked(world, "n\n", WARMED, NOT_STARTED, WARMING).stderr
+    assert shown.startswith(
+        with_last_of_pool(LOSSES_OF_WARMED)
+        + with_last_of_pool(LOSSES_OF_NOT_STARTED)
+        + LOSSES_OF_WARMING
+    )
+
+
+def test_an_ip_without_a_pool_is_the_last_of_none(world: World) -> None:
+    ran = asked(serving(world, {"id": "ip_1", "pool": None}), "n\n", "ip_1")
+    assert ran.stderr == (
+        "ip_1  no address yet  —\n"
+        "  PTR hostname   —\n"
+        "  Pool           —\n"
+        "  Warm-up        —\n"
+        "  Reputation     —\n"
+        "  Provisioned    —\n\n"
+        f"Release ip_1? [y/N] {CANCELLED}"
+    )
+
+
+# Nobody there to answer
+
+
+@pytest.mark.parametrize("terminal", ["", "in", "err", "out err", "in out"])
+def test_where_nobody_can_answer_nothing_is_sent_but_reads(world: World, terminal: str) -> None:
+    world.environ["COLUMNS"] = "200"
+    assert world.run("release", NOT_STARTED, WARMED, stdin="y\n", terminal=terminal) == Ran(
+        2,
+        "",
+        "Error: To release ip_jkl012, ip_def456 takes a yes, and there is no terminal to ask at;"
+        " nothing was changed. `--yes` releases without asking.\n",
+    )
+    assert world.received() == [
+        "GET /mail/v1/dedicated-ips/ip_jkl012",
+        "GET /mail/v1/dedicated-ips/ip_def456",
+    ]
+
+
+def test_where_nobody_can_answer_as_json(world: World) -> None:
+    ran = world.run("release", WARMED, "--json")
+    assert (ran.code, ran.stdout) == (2, "")
+    assert json.loads(ran.stderr) == {
+        "error": {
+            "code": "confirmation_required",
+            "message": "To release ip_def456 takes a yes, and there is no terminal to ask at;"
+            " nothing was changed.",
+            "hint": "`--yes` releases without asking.",
+        }
+    }
+
+
+# Which IPs
+
+
+def test_an_ip_named_several_times_is_released_once(world: World) -> None:
+    ran = world.run("release", WARMED, "198.51.100.17", WARMED, "203.0.113.9", "--yes")
+    assert ran == Ran(
+        6,
+        f"{RELEASED_WARMED}203.0.113.9\t\tfalse\n",
+        "Error: No dedicated IP of this account is 203.0.113.9."
+        " `misar-ips list` shows the IPs of this account.\n",
+    )
+    assert world.received("DELETE") == ["DELETE /mail/v1/dedicated-ips/ip_def456"]
+
+
+def test_an_ip_named_twice_gets_the_question_for_one(world: World) -> None:
+    ran = asked(world, "n\n", "198.51.100.42", WARMING)
+    assert ran.stderr == f"{LOSSES_OF_WARMING}Release ip_abc123? [y/N] {CANCELLED}"
+
+
+def test_an_unknown_ip_among_known_ones_is_told_before_the_question_is_asked(world: World) -> None:
+    world.environ["COLUMNS"] = "200"
+    told = "Could not read ip_nosuch: Dedicated IP not found (HTTP 404)."
+    ran = asked(world, "y\n", "ip_nosuch", WARMING)
+    assert ran == Ran(
+        6,
+        f"ip_nosuch\t\tfalse\n{RELEASED_WARMING}",
+        f"Warning: {told}\n{LOSSES_OF_WARMING}Release ip_abc123? [y/N] "
+        f"Error: {told} `misar-ips list` shows the IPs of this account.\n",
+    )
+
+
+def test_unknown_ips_among_known_ones_as_json(world: World) -> None:
+    ran = world.run("release", "ip_no1", WARMING, "ip_no2", "--yes", "--json")
+    assert ran.code == 6
+    assert json.loads(ran.stdout) == [
+        {
+            "id": "ip_no1",
+            "address": None,
+            "released": False,
+            "error": "Could not read ip_no1: Dedicated IP not found (HTTP 404).",
+        },
+        {"id": WARMING, "address": "198.51.100.42", "released": True},
+        {
+            "id": "ip_no2",
+            "address": None,
+            "released": False,
+            "error": "Could not read ip_no2: Dedicated IP not found (HTTP 404).",
+        },
+    ]
+    assert json.loads(ran.stderr)["error"]["message"].startswith("Could not read ip_no1:")
+
+
+def test_an_unknown_ip_alone_is_not_asked_about(world: World) -> None:
+    ran = world.run("release", "ip_nosuch", "--json")
+    assert ran.code == 6
+    assert json.loads(ran.stdout)[0]["released"] is False
+    assert world.received() == ["GET /mail/v1/dedicated-ips/ip_nosuch"]
+
+
+def test_where_an_ip_can_not_be_read_nothing_is_released(world: World) -> None:
+    world.emulator.faults.add("GET:403:1")
+    ran = world.run("release", NOT_STARTED, WARMED, "--yes", "--json")
+    assert (ran.code, ran.stdout) == (4, "")
+    assert world.received("DELETE") == []
+
+
+# Failures
+
+
+def test_the_rest_is_not_tried_where_the_server_fails(world: World) -> None:
+    world.emulator.faults.add("DELETE:500:4")
+    ran = world.run("release", WARMED, "ip_nosuch", WARMING, "--yes", "--json")
+    failed = "Could not release ip_def456: Internal Server Error (HTTP 500)."
+    assert ran.code == 1
+    assert json.loads(ran.stdout) == [
+        {"id": WARMED, "address": "198.51.100.17", "released": False, "error": failed},
+        {
+            "id": "ip_nosuch",
+            "address": None,
+            "released": False,
+            "error": "Could not read ip_nosuch: Dedicated IP not found (HTTP 404).",
+        },
+        {
+            "id": WARMING,
+            "address": "198.51.100.42",
+            "released": False,
+            "error": "Not tried, because an IP before it could not be released.",
+        },
+    ]
+    assert json.loads(ran.stderr)["error"]["message"] == failed
+    assert world.received("DELETE") == ["DELETE /mail/v1/dedicated-ips/ip_def456"] * 4
+
+
+def test_what_was_not_tried_is_told_to_people_too(world: World) -> None:
+    world.emulator.faults.add("DELETE:401:1")
+    ran = world.run("release", NOT_STARTED, WARMED, "ip_nosuch", WARMING, "--yes", terminal="out")
+    assert (ran.code, ran.stdout) == (4, "")
+    unknown, not_tried, error = ran.stderr.splitlines()
+    assert unknown == "Warning: Could not read ip_nosuch: Dedicated IP not found (HTTP 404)."
+    assert not_tried == (
+        "Warning: Not tried, because one before could not be released: ip_def456, ip_abc123."
+    )
+    assert error.startswith("Error: Could not release ip_jkl012: ")
+
+
+def test_what_is_wrong_with_one_ip_only_does_not_stop_the_others(world: World) -> None:
+    world.emulator.faults.add("DELETE:409:1")
+    ran = world.run("release", WARMED, "ip_nosuch", WARMING, "--yes")
+    assert (ran.code, ran.stdout) == (
+        8,
+        f"ip_def456\t198.51.100.17\tfalse\nip_nosuch\t\tfalse\n{RELEASED_WARMING}",
+    )
+    warning, error = ran.stderr.splitlines()
+    assert warning == "Warning: Could not read ip_nosuch: Dedicated IP not found (HTTP 404)."
+    assert error.startswith("Error: Could not release ip_def456: Conflict (HTTP 409).")
+
+
+def test_of_several_failures_the_first_gives_the_exit_code(world: World) -> None:
+    world.emulator.faults.add("DELETE:409:1")
+    world.emulator.faults.add("DELETE:401:1")
+    assert world.run("release", WARMED, WARMING, "--yes").code == 8
+    world.emulator.faults.add("DELETE:409:1")
+    assert world.run("release", "ip_nosuch", WARMED, "--yes").code == 6
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "code"),
+    [(404, "Dedicated IP not found", 6), (405, "Method Not Allowed", 8)],
+)
+def test_an_api_that_can_not_release_names_the_vendors_support(
+    world: World, status: int, reason: str, code: int
+) -> None:
+    world.emulator.faults.add(f"DELETE:{status}:1")
+    assert world.run("release", WARMED, "--yes") == Ran(
+        code,
+        "ip_def456\t198.51.100.17\tfalse\n",
+        f"Error: Could not release ip_def456: {reason} (HTTP {status}). {SUPPORT_HINT}\n",
+    )
+
+
+def test_an_answer_that_got_lost_is_no_failure(world: World) -> None:
+    world.emulator.faults.add("DELETE:lost-reply:1")
+    assert world.run("release", WARMED, "--yes") == Ran(0, RELEASED_WARMED, "")
+    assert WARMED not in ids_left(world)
+
+
+def test_a_failure_keeps_its_exit_code_where_nobody_reads_the_result(
+    environ: dict[str, str],
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "misar_ips", "release", NOT_STARTED, "ip_nosuch", "-p", "demo"],
+        env={"PATH": os.environ["PATH"], **environ},
+        stdin=subprocess.DEVNULL,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+        encoding="utf-8",
+        timeout=60,
+    )
+    os.close(writing)
+    assert done.returncode == 6
+    assert done.stderr == (
+        "Error: Could not read ip_nosuch: Dedicated IP not found (HTTP 404)."
+        " `misar-ips list` shows the IPs of this account.\n"
+    )
+
+
+# Server text
+
+
+def test_what_is_shown_before_a_release_is_inert(world: World) -> None:
+    hostile = "a\x1b[31mb\nc\u202ed[bold]e"
+    shown = r"a\x1b[31mb\nc\u202ed[bold]e"
+    ip = {"id": "ip_1", "address": hostile, "rdns": hostile, "pool": hostile}
+    ran = asked(serving(world, {**ip, "warmup_status": hostile}), "n\n", "ip_1")
+    assert ran.stderr == (
+        f"ip_1  {shown}  {shown}\n"
+        f"  PTR hostname   {shown}\n"
+        f"  Pool           {shown}\n"
+        f"{LAST_OF_POOL}"
+        "  Warm-up        —\n"
+        "  Reputation     —\n"
+        "  Provisioned    —\n\n"
+        f"Release ip_1? [y/N] {CANCELLED}"
+    )
