@@ -428,6 +428,8 @@ def _open_http(
             limits=httpx.Limits(max_keepalive_connections=0),
             transport=transport,
             verify=_trust(base_url),
+            # http is for this machine alone; a proxy on the way would read the key.
+            trust_env=base_url.startswith("https:"),
         )
     except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
         reason = str(error).rstrip(".")

@@ -13,6 +13,8 @@ DOCUMENTED_POOLS = ("transactional", "marketing")
 """The pools the reference names. Others exist, so any name is passed on."""
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_SEE_IDS = "`misar-ips list` shows the ids."
+_LONGEST_ID = 1000  # characters; a URL that is much longer can't be sent
 _LONGEST_HOSTNAME = 253  # octets, RFC 1035 section 2.3.4 without the root's dot
 
 
@@ -23,14 +25,13 @@ def check_id(text: str) -> str:
         UsageError: it is empty, ``.`` or ``..``, or holds control characters or broken text.
     """
     if not text:
-        raise UsageError("The IP's id is empty.", hint="`misar-ips list` shows the ids.")
+        raise UsageError("The IP's id is empty.", hint=_SEE_IDS)
     if text in {".", ".."}:
-        raise UsageError(f"`{text}` is no IP's id.", hint="`misar-ips list` shows the ids.")
+        raise UsageError(f"`{text}` is no IP's id.", hint=_SEE_IDS)
     if not text.isprintable():  # control characters, and bytes that were no UTF-8
-        raise UsageError(
-            "The IP's id has a character in it that no id has.",
-            hint="`misar-ips list` shows the ids.",
-        )
+        raise UsageError("The IP's id has a character in it that no id has.", hint=_SEE_IDS)
+    if len(text) > _LONGEST_ID:
+        raise UsageError("The IP's id is longer than any id.", hint=_SEE_IDS)
     return text
 
 

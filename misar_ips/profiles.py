@@ -10,8 +10,6 @@ from misar_ips.errors import ConfigError
 from misar_ips.models import ProfileEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from misar_ips.config import Profile
     from misar_ips.session import Session
 
@@ -37,13 +35,15 @@ def add(session: Session, wanted: Profile, *, make_default: bool, replacing: boo
     session.output.note(f"Saved profile {profile.name} in {config.config_path(session.environ)}.")
 
 
-def entries(environ: Mapping[str, str]) -> list[ProfileEntry]:
-    """Give the saved profiles as they may be shown.
+def entries(session: Session) -> list[ProfileEntry]:
+    """Give the saved profiles as they may be shown, and warn of what is wrong with the file.
 
     Raises:
         ConfigError: the configuration file or a profile in it is broken.
     """
-    profiles, default = config.read_profiles(environ)
+    profiles, default = config.read_profiles(session.environ)
+    for warning in dict.fromkeys(each for profile in profiles for each in profile.warnings):
+        session.output.warning(warning)
     return [_entry(profile, default=profile.name == default) for profile in profiles]
 
 

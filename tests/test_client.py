@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     Connect = Callable[..., Client]
 
 BASE = "http://127.0.0.1/mail/v1"
+PATIENCE = 10.0  # seconds; a client that never closes fails its test, and holds up no other
 SEEDED = ["ip_abc123", "ip_def456", "ip_ghi789", "ip_jkl012"]
 PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]
 LOOK_FIRST = (
@@ -171,6 +172,7 @@ class Listener:
                 connection, _ = self._door.accept()
             except OSError:
                 return
+            connection.settimeout(PATIENCE)
             with suppress(OSError), self._secured(connection) as secured:
                 self.received.append(read_request(secured))
                 play(self._parts.pop(0) if len(self._parts) > 1 else self._parts[0], secured)
@@ -1105,16 +1107,15 @@ class TestReachingTheServer:
         with pytest.raises(ConfigError, match=r"^The timeout is no "):
             Client(KEY, timeout=timeout)
 
-    def test_a_proxy_of_the_environment_is_used(
+    def test_a_proxy_of_the_environment_never_sees_a_key_meant_for_this_machine(
         self, connect: Connect, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with Listener(NO_IPS) as proxy:
+        with Listener(NO_IPS) as proxy, Listener(NO_IPS) as server:
             monkeypatch.setenv("HTTP_PROXY", f"http://{proxy.host}")
-            assert connect("http://127.0.0.1:1/mail/v1").list() == ()
+            monkeypatch.setenv("ALL_PROXY", f"http://{proxy.host}")
+            assert connect(f"http://{server.host}/mail/v1").list() == ()
 
-        assert proxy.received[0].startswith(
-            b"GET http://127.0.0.1:1/mail/v1/dedicated-ips HTTP/1.1\r\n"
-        )
+        assert (proxy.methods, server.methods) == ([], ["GET"])
 
     def test_a_proxy_that_refuses_has_seen_no_order(
         self, connect: Connect, monkeypatch: pytest.MonkeyPatch
@@ -1369,6 +1370,8 @@ class TestCertificates:
         with Listener(tunnel) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.host}")
             assert connect("https://mail.example.com/v1", timeout=timeout).list() == ()
+
+        assert proxy.methods == ["CONNECT"]
 
 
 class TestInterrupts:
