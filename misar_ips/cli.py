@@ -10,12 +10,13 @@ from typing import Annotated
 
 import typer
 
-from misar_ips import __version__, config, profiles, release
-from misar_ips.durations import parse_duration
+from misar_ips import __version__, config, following, profiles, release
+from misar_ips.durations import parse_duration, parse_interval
 from misar_ips.models import ChangedIP
 from misar_ips.names import check_changes, check_hostname, check_id, check_pool
 from misar_ips.session import Session
 from misar_ips.text import rfc3339
+from misar_ips.warmup import details_of
 
 app = typer.Typer(
     name="misar-ips",
@@ -86,8 +87,12 @@ def list_ips(
     """Show every dedicated IP with its warm-up."""
     session = _open(context, profile, json=json, debug=debug)
     ips = session.client.list()
-    wanted = [ip for ip in ips if pool in {None, ip.pool} and status in {None, ip.warmup_status}]
+    wanted = tuple(
+        ip for ip in ips if pool in {None, ip.pool} and status in {None, ip.warmup_status}
+    )
     none_at_all = "No dedicated IPs yet; `misar-ips request` orders one."
+    if session.output.is_for_people:
+        wanted = session.client.with_details(wanted)
     session.output.result(wanted, empty="No IP matches." if ips else none_at_all)
 
 
@@ -95,13 +100,22 @@ def list_ips(
 def show(
     context: typer.Context,
     ip: IPArgument,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew, until Ctrl-C.")] = False,
+    interval: Annotated[
+        str, typer.Option(metavar="SECONDS", help="With --watch: how often; 5 at the least.")
+    ] = "30",
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show one IP: settings, reputation, warm-up schedule."""
+    """Show one IP: settings, reputation, and how its warm-up goes."""
+    pace = parse_interval(interval)
     session = _open(context, profile, json=json, debug=debug)
-    session.output.result(session.client.get(session.client.resolve(ip)))
+    ip_id = session.client.resolve(ip)
+    if watch:
+        following.watch(session, ip_id, pace)
+    else:
+        session.output.result(details_of(session.client.get(ip_id), session.now()))
 
 
 @app.command()
@@ -109,6 +123,7 @@ def request(
     context: typer.Context,
     pool: PoolOption = None,
     rdns: RdnsOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is provisioned.")] = False,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -116,8 +131,41 @@ def request(
     """Order a new IP. It is there within 24 hours, and its warm-up begins by itself."""
     session = _open(context, profile, json=json, debug=debug)
     requested = session.client.request(pool=pool, rdns=rdns)
-    session.output.result(ChangedIP(requested.ip))
-    session.output.note(requested.message or f"Ordered {requested.ip.id}.")
+    message = requested.message or f"Ordered {requested.ip.id}."
+    if wait:
+        session.output.note(message)
+        details = following.wait(session, requested.ip.id, "provisioned")
+        session.output.result(details, brief=True)
+    else:
+        session.output.result(ChangedIP(requested.ip))
+        session.output.note(message)
+
+
+@app.command("wait")
+def wait_for_ip(
+    context: typer.Context,
+    ip: IPArgument,
+    goal: Annotated[
+        str,
+        typer.Option(
+            "--for", metavar="GOAL", help="provisioned or warmed.", parser=following.check_goal
+        ),
+    ],
+    timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="Give up after this: 90s, 15m, 24h, 28d.")
+    ] = "24h",
+    interval: Annotated[
+        str, typer.Option(metavar="SECONDS", help="How often to look; 5 at the least.")
+    ] = "60",
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Wait until an IP is provisioned or warmed."""
+    seconds, pace = parse_duration(timeout).total_seconds(), parse_interval(interval)
+    session = _open(context, profile, json=json, debug=debug)
+    ip_id = session.client.resolve(ip)
+    session.output.result(following.wait(session, ip_id, goal, seconds, pace), brief=True)
 
 
 @app.command()
@@ -192,7 +240,7 @@ def list_profiles(context: typer.Context, json: JsonOption = False) -> None:
     """Show the saved profiles, their keys masked."""
     session = _open(context, None, json=json)
     session.output.result(
-        profiles.entries(session.environ),
+        profiles.entries(session),
         empty="No profiles yet; `misar-ips profile add NAME` saves one.",
     )
 
@@ -211,8 +259,8 @@ def remove_profile(
     context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")]
 ) -> None:
     """Forget a profile and its key."""
-    was_default = config.remove_profile(context.obj.environ, name)
-    what_now = " No profile is the default now." if was_default else ""
+    none_is_default = config.remove_profile(context.obj.environ, name)
+    what_now = " No profile is the default now." if none_is_default else ""
     context.obj.output.note(f"Removed profile {name}.{what_now}")
 
 
@@ -268,7 +316,7 @@ def advance(
 ) -> None:
     """Move the emulator's clock on, and say what it shows then."""
     now = context.obj.emulator_store(db).advance(parse_duration(duration))
-    context.obj.output.line(rfc3339(now))
+    context.obj.output.line(rfc3339(now.replace(microsecond=0)))
 
 
 @emulator_app.command()

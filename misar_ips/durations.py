@@ -1,4 +1,4 @@
-"""Durations as people write them: 90s, 15m, 24h, 28d."""
+"""Durations as people write and read them: 90s, 15m, 24h, 28d; 3 h 20 min."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 from misar_ips.errors import UsageError
 
 _DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_LENGTHS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}  # seconds
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -21,3 +22,24 @@ def parse_duration(text: str) -> timedelta:
     if match is None:
         raise UsageError(f"`{text}` is no duration.", hint="Write it as 90s, 15m, 24h or 28d.")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def parse_interval(text: str) -> float:
+    """Give the seconds that a text names, bare or as a duration.
+
+    Raises:
+        UsageError: it is neither a whole number nor a duration.
+    """
+    return parse_duration(f"{text}s" if text.isdecimal() else text).total_seconds()
+
+
+def in_words(seconds: float) -> str:
+    """Give a duration in its two largest units, the rest left out."""
+    left = int(max(0.0, seconds))
+    parts: list[str] = []
+    for unit, length in _LENGTHS.items():
+        number, left = divmod(left, length)
+        if number or parts:
+            parts.append(f"{number} {unit}")
+    first_two = [part for part in parts[:2] if not part.startswith("0 ")]
+    return " ".join(first_two) or "0 s"

@@ -16,6 +16,8 @@
     │   └── RejectedError              rejected                   8
     ├── NetworkError                   network                    9
     ├── OutcomeUnknownError            outcome_unknown           10
+    ├── WaitTimeoutError               wait_timeout              11
+    ├── WaitFailedError                wait_failed               11
     └── StoppedError                   interrupted              130
 
 Each class knows its code in ``--json`` errors and its exit code; both are promises to scripts.
@@ -44,6 +46,7 @@ class ExitCode(IntEnum):
     REJECTED = 8
     NETWORK = 9
     OUTCOME_UNKNOWN = 10
+    WAIT_FAILED = 11
     INTERRUPTED = 130
 
 
@@ -208,6 +211,20 @@ class OutcomeUnknownError(MisarError):
 
     code = "outcome_unknown"
     exit_code = ExitCode.OUTCOME_UNKNOWN
+
+
+class WaitTimeoutError(MisarError):
+    """`wait` ran out of time; the IP may still get there."""
+
+    code = "wait_timeout"
+    exit_code = ExitCode.WAIT_FAILED
+
+
+class WaitFailedError(MisarError):
+    """What `wait` waits for can't come any more."""
+
+    code = "wait_failed"
+    exit_code = ExitCode.WAIT_FAILED
 
 
 class StoppedError(MisarError):

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
-    One: TypeAlias = "DedicatedIP | ChangedIP | ProfileEntry"
+    from misar_ips.warmup import IPDetails
+
+    One: TypeAlias = "IPDetails | ChangedIP | ProfileEntry"
     Many: TypeAlias = "Sequence[DedicatedIP] | Sequence[Release] | Sequence[ProfileEntry]"
     Result: TypeAlias = One | Many
     """What a command may result in: one thing, or a list of things of one kind."""

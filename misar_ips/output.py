@@ -13,7 +13,8 @@ import os
 import re
 import textwrap
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TextIO
+from functools import partial
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from misar_ips.errors import (
     CancelledError,
@@ -25,20 +26,22 @@ from misar_ips.errors import (
 )
 from misar_ips.models import ChangedIP, DedicatedIP, ProfileEntry, Release
 from misar_ips.text import one_line, plain, rfc3339
+from misar_ips.warmup import IPDetails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
+    from misar_ips.live import InPlace
     from misar_ips.models import Result
 
 _LEAST_WIDTH = 20  # columns; below that nothing is readable anyway
 _USUAL_WIDTH = 80  # columns
 _COLUMNS = re.compile("[0-9]{1,4}")
 _LONGEST_SECRET = 10_000  # characters
-_PLAIN_DRAWING = str.maketrans("█▉▊▋▌▍▎▏░…—✓✗", "######++-.-+x")
+_PLAIN_DRAWING = str.maketrans("█▉▊▋▌▍▎▏░…—✓✗▁▂▃▄▅▆▇┤▲▶·", "######++-.-+x__----#|^>.")
 """What the views draw with, for terminals whose encoding has no such characters."""
 
 
@@ -65,16 +68,52 @@ class Output:
             stream or io.StringIO() for stream in (stdin, stdout, stderr)
         )
 
-    def result(self, value: Result, *, empty: str | None = None) -> None:
-        """Write a command's result; where it is empty and not JSON, say so with ``empty``."""
+    def result(self, value: Result, *, empty: str | None = None, brief: bool = False) -> None:
+        """Write a command's result; where it is empty and not JSON, say so with ``empty``.
+
+        ``brief``: off a terminal one line for an IP, and not one for each of its fields.
+        """
         if self.json:
             self._write(self._stdout, self._json(value))
         elif empty and not value:
             self.note(empty)
-        elif self._stdout.isatty():
+        elif self.is_for_people:
             self._write(self._stdout, self._rendered(value))
         else:
-            self._write(self._stdout, "".join(f"{line}\n" for line in _plain_lines(value)))
+            lines = _plain_lines(value, brief=brief)
+            self._write(self._stdout, "".join(f"{line}\n" for line in lines))
+
+    def change(self, details: IPDetails) -> None:
+        """Write what an IP that is watched has become, as one line in any case."""
+        if self.json:
+            self._write(self._stdout, _dump(details.to_json()))
+        else:
+            self._write(self._stdout, f"{_tabbed(_list_columns(details.ip))}\n")
+
+    def in_place(
+        self, draw: Callable[[datetime, int], RenderableType], *, full_screen: bool
+    ) -> InPlace:
+        """Give a place for what ``draw`` gives for a time and a width, drawn again and again.
+
+        It is the whole terminal on stdout or a line on stderr, and not there where that is no
+        terminal that can be drawn on.
+        """
+        from misar_ips.live import InPlace
+
+        stream = self._stdout if full_screen else self._stderr
+        is_wanted = self.is_for_people if full_screen else stream.isatty()
+        console = None
+        if is_wanted and self._environ.get("TERM") != "dumb":
+            safe = cast("TextIO", _Safe(partial(self._write, stream), stream))
+            console = self._console(safe, width=None)
+        return InPlace(
+            console, lambda: draw(self._now(), self._width(stream)), full_screen=full_screen
+        )
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether results are drawn, for somebody at a terminal."""
+        return not self.json and self._stdout.isatty()
 
     def line(self, text: str) -> None:
         """Write one line of a result that is nothing but a text."""
@@ -178,7 +217,7 @@ class Output:
 
     def _json(self, value: Result) -> str:
         indent = 2 if self._stdout.isatty() else None
-        if isinstance(value, DedicatedIP | ChangedIP | ProfileEntry):
+        if isinstance(value, IPDetails | ChangedIP | ProfileEntry):
             return _dump(value.to_json(), indent)
         return _dump([each.to_json() for each in value], indent)
 
@@ -190,17 +229,20 @@ class Output:
 
     def _drawn(self, view: RenderableType, stream: TextIO) -> str:
         """Give what rich makes of a view for a stream, colours only where they belong."""
-        from rich.console import Console
-
-        console = Console(
-            file=stream,
-            width=self._width(stream),
-            color_system="standard" if self._has_colour(stream) else None,
-            _environ={},  # what it says is heeded above
-        )
+        console = self._console(stream, self._width(stream))
         with console.capture() as capture:
             console.print(view, end="", crop=False)  # an id is never cut
         return capture.get()
+
+    def _console(self, stream: TextIO, width: int | None) -> Console:
+        from rich.console import Console
+
+        return Console(
+            file=stream,
+            width=width,
+            color_system="standard" if self._has_colour(stream) else None,
+            _environ={},  # what it says is heeded here
+        )
 
     def _alert(self, label: str, colour: str, text: str) -> None:
         folded = self._folded(f"{label}: {text}")
@@ -265,6 +307,27 @@ class Output:
             raise OutputError(f"The output could not be written: {error.strerror}.") from error
 
 
+class _Safe(io.TextIOBase):
+    """A stream as rich's live display writes to it: with our care for what can't be written."""
+
+    def __init__(self, write: Callable[[str], None], stream: TextIO) -> None:
+        self._write = write
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write in what characters the stream has."""
+        self._write(text)
+        return len(text)
+
+    def isatty(self) -> bool:
+        """Tell what the stream beneath is."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """Give the descriptor beneath, which knows the terminal's size."""
+        return self._stream.fileno()
+
+
 def _while_writable(stream: TextIO) -> TextIO:
     """Give the stream back, or one that leads nowhere in the place of one that can't be written."""
     try:
@@ -285,10 +348,10 @@ def _dump(value: object, indent: int | None = None) -> str:
     return text.replace("\x7f", "\\u007f") + "\n"
 
 
-def _plain_lines(value: Result) -> Iterator[str]:
-    if isinstance(value, DedicatedIP):
-        yield from _detail_lines(value)
-    elif isinstance(value, ChangedIP):
+def _plain_lines(value: Result, *, brief: bool) -> Iterator[str]:
+    if isinstance(value, IPDetails) and not brief:
+        yield from _detail_lines(value.ip)
+    elif isinstance(value, IPDetails | ChangedIP):
         yield _tabbed(_list_columns(value.ip))
     elif isinstance(value, ProfileEntry):
         yield _tabbed(_columns(value))

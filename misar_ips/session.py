@@ -30,7 +30,8 @@ class Session:
     """One run of the program.
 
     Everything from outside comes in here: the environment, the streams, the network's
-    ``transport``, the clock, and how to ``sleep``; tests bring their own.
+    ``transport``, a ``clock`` that counts seconds, how to ``sleep``, and the ``jitter`` of waits (a
+    number from 0 to 1); tests bring their own.
     """
 
     def __init__(  # noqa: PLR0913 - the outside world has as many sides
@@ -42,13 +43,17 @@ class Session:
         stderr: TextIO | None = None,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] | None = None,
     ) -> None:
         self.environ = environ
         self.output = Output(
             environ, stdin or sys.stdin, stdout or sys.stdout, stderr or sys.stderr, self.now
         )
         self._transport = transport
-        self._sleep = sleep
+        self.sleep = sleep
+        self.clock = clock
+        self._jitter = jitter
         self._profile_name: str | None = None
         self._opened = ExitStack()
 
@@ -82,15 +87,31 @@ class Session:
         log = self.output.debug if self.output.verbose else None
         if profile.is_demo:
             transport = self._transport or self._demo_transport()
-            return Client(_DEMO_KEY, _DEMO_URL, transport=transport, sleep=self._sleep, log=log)
+            return Client(_DEMO_KEY, _DEMO_URL, transport=transport, sleep=self.sleep, log=log)
         return Client(
             read_key(profile, self.environ),
             profile.base_url,
             timeout=profile.timeout,
             transport=self._transport,
-            sleep=self._sleep,
+            sleep=self.sleep,
+            jitter=self.jitter,
             log=log,
         )
+
+    def jitter(self) -> float:
+        """Give a number from 0 to 1 by chance."""
+        if self._jitter is not None:
+            return self._jitter()
+        import random  # takes its time to load
+
+        return random.random()  # noqa: S311 - it spreads waits, and guards no secret
+
+    def command_for(self, *arguments: str) -> str:
+        """Give a command line that does something with the same profile as this one."""
+        import shlex
+
+        profile = () if self._profile_name is None else ("--profile", self._profile_name)
+        return shlex.join(("misar-ips", *arguments, *profile))
 
     def now(self) -> datetime:
         """Give the server's time where it has answered, so that a wrong clock can't mislead."""

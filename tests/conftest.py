@@ -19,13 +19,53 @@ from misar_ips.emulator.handler import Emulator
 from misar_ips.emulator.server import EmulatorServer
 from misar_ips.emulator.store import Store
 from misar_ips.session import Session
+from tests import key_watch
+from tests.key_watch import WATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
-KEY = "msk_" + "5ec2e7" * 10 + "0123"
-"""The key of every test; it must never be seen in what the program writes."""
+KEY = key_watch.KEY
+PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _watch_over_the_key() -> Iterator[None]:
+    with WATCH.kept():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _the_key_is_seen_nowhere(request: pytest.FixtureRequest) -> Iterator[None]:
+    has_folder = "tmp_path" in request.fixturenames
+    folder: Path | None = request.getfixturevalue("tmp_path") if has_folder else None
+    yield
+    if folder:
+        WATCH.look_at_files([*folder.rglob("*.db*"), *folder.rglob("*.log")])
+    assert WATCH.findings() == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that let the key be printed or logged, in this process or in one it started."""
+    report = yield
+    printed = [heading for heading, text in report.sections if KEY in text]
+    if call.when == "teardown" and report.passed and printed:
+        report.outcome = "failed"
+        report.longrepr = f"The key was seen in: {', '.join(printed)}."
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_and_no_certificates_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
 
 @dataclass(frozen=True)
@@ -48,13 +88,20 @@ class Terminal(io.StringIO):
 class World:
     """The program and everything around it, in this process.
 
-    ``environ`` is the program's environment, ``waits`` are the seconds it would have slept.
+    ``environ`` is the program's environment, ``waits`` are the seconds it would have slept. What
+    the program does in its sleep is ``asleep``: nothing, or moving the emulator's clock on.
     """
 
     environ: dict[str, str]
     emulator: Emulator
-    transport: httpx.BaseTransport
+    transport: httpx.BaseTransport | None
     waits: list[float] = field(default_factory=list)
+    asleep: Callable[[float], object] = lambda _seconds: None
+
+    def sleep(self, seconds: float) -> None:
+        """Let no time pass, but in the emulator where ``asleep`` says so."""
+        self.waits.append(seconds)
+        self.asleep(seconds)
 
     def run(self, *arguments: str, stdin: str = "", terminal: str = "") -> Ran:
         """Run the program; ``terminal`` names the streams that are one, as in "in out err"."""
@@ -68,12 +115,15 @@ class World:
             stdout=streams["out"],
             stderr=streams["err"],
             transport=self.transport,
-            sleep=self.waits.append,
+            sleep=self.sleep,
+            clock=lambda: sum(self.waits),
+            jitter=lambda: 0.5,
         )
         with redirect_stdout(streams["out"]), redirect_stderr(streams["err"]):
             code = main(arguments, session)
         ran = Ran(code, streams["out"].getvalue(), streams["err"].getvalue())
         assert KEY not in ran.stdout + ran.stderr
+        WATCH.look_at_objects(session)
         return ran
 
     def received(self, method: str = "") -> list[str]:

@@ -58,6 +58,16 @@ SHOW_JSON = {
     ],
     "created_at": "2026-03-15T10:00:00Z",
 }
+WARM_UP_JSON = {
+    "day": 18,
+    "steps_done": 2,
+    "steps_total": 5,
+    "next_step": {"day": 21, "limit": 10000, "sent": 0},
+    "behind_messages": 200,
+    "behind_days": 4,
+    "on_schedule": False,
+    "estimated_warmed_at": "2026-04-16T10:00:00Z",
+}
 COMMANDS = (
     ["list"],
     ["show", "ip_abc123"],
@@ -149,7 +159,8 @@ def test_show(world: World) -> None:
 
 def test_show_json(world: World) -> None:
     ran = world.run("show", "ip_abc123", "--json")
-    assert (ran.code, json.loads(ran.stdout), ran.stderr) == (0, SHOW_JSON, "")
+    expected = {**SHOW_JSON, "warmup": WARM_UP_JSON}
+    assert (ran.code, json.loads(ran.stdout), ran.stderr) == (0, expected, "")
 
 
 def test_an_address_is_resolved_through_the_list(world: World) -> None:
@@ -169,7 +180,7 @@ def test_an_ipv6_address_is_found_however_it_is_spelled(world: World) -> None:
 
     world.transport = httpx.MockTransport(answer)
     ran = world.run("show", "2001:0DB8:0:0::0001", "--json")
-    assert (ran.code, json.loads(ran.stdout)) == (0, ip)
+    assert (ran.code, json.loads(ran.stdout)["address"]) == (0, "2001:db8::1")
 
 
 def test_an_address_that_is_nobodys(world: World) -> None:
@@ -286,7 +297,7 @@ def test_a_hostname_that_is_none_is_never_sent(
 @pytest.mark.parametrize(
     "command", [["show"], ["update", "--pool", "cold"], ["release", "--yes"]], ids=lambda c: c[0]
 )
-@pytest.mark.parametrize("ip", ["", ".", "..", "a\nb", "\x1b[31m", "\udcff"])
+@pytest.mark.parametrize("ip", ["", ".", "..", "a\nb", "\x1b[31m", "\udcff", "x" * 1001])
 def test_an_id_that_can_be_none_is_never_sent(world: World, command: list[str], ip: str) -> None:
     ran = world.run(*command, "--json", "--", ip)
     assert (ran.code, error_of(ran)["code"], world.received()) == (2, "usage", [])
@@ -424,7 +435,9 @@ def test_no_arguments_show_the_commands_in_the_order_of_an_ips_life(world: World
     assert (ran.code, ran.stderr) == (0, "")
     assert ran == world.run("--help")
     commands = re.findall(r"^  ([a-z]+) ", ran.stdout.partition("Commands:")[2], re.MULTILINE)
-    assert commands == ["list", "show", "request", "update", "release", "profile", "emulator"]
+    life = ["list", "show", "request", "wait", "update"]
+    assert commands[:5] == life
+    assert {"release", "profile", "emulator"} < set(commands)
 
 
 def test_a_misspelt_public_name_is_an_attribute_error() -> None:

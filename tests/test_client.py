@@ -8,18 +8,14 @@ import json
 import os
 import re
 import shutil
-import socket
-import ssl
-import struct
 import subprocess
 import threading
 import traceback
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -40,12 +36,35 @@ from misar_ips import (
 )
 from misar_ips.emulator.faults import Faults
 from misar_ips.emulator.handler import Emulator
+from tests.certificates import Authority
 from tests.conftest import KEY
+from tests.key_watch import WATCH
+from tests.listener import (
+    DONE,
+    NEW_IP,
+    NO_IPS,
+    ONE_IP,
+    OPEN_END,
+    THE_IP,
+    Listener,
+    Part,
+    drip,
+    fall_silent,
+    hang_up,
+    json_reply,
+    play,
+    pour,
+    read_request,
+    reply,
+    reset,
+    stay_silent,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import socket
+    import ssl
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-    from types import TracebackType
 
     from misar_ips.emulator.server import EmulatorServer
     from misar_ips.emulator.store import Store
@@ -53,22 +72,11 @@ if TYPE_CHECKING:
     Connect = Callable[..., Client]
 
 BASE = "http://127.0.0.1/mail/v1"
-PATIENCE = 10.0  # seconds; a client that never closes fails its test, and holds up no other
 SEEDED = ["ip_abc123", "ip_def456", "ip_ghi789", "ip_jkl012"]
-PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]
 LOOK_FIRST = (
     "Look at `misar-ips list` in a few minutes before you order again: "
     "a second order may be billed."
 )
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy_and_no_certificates_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in PROXY_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
 
 @pytest.fixture
@@ -90,9 +98,14 @@ def connect(waits: list[float], log: list[str]) -> Iterator[Connect]:
 
         def make(base_url: str, *, jitter: float = 1.0, **options: Any) -> Client:  # noqa: ANN401 - any of Client's
             usual = {"sleep": waits.append, "jitter": lambda: jitter, "log": log.append}
-            return opened.enter_context(Client(KEY, base_url, **{**usual, **options}))
+            client = opened.enter_context(Client(KEY, base_url, **{**usual, **options}))
+            made.append(client)
+            return client
 
+        made: list[Client] = []
         yield make
+    WATCH.look_at_objects(made)
+    WATCH.look_at_text("the log", "".join(log))
 
 
 @pytest.fixture
@@ -103,161 +116,6 @@ def client(emulator: Emulator, connect: Connect) -> Client:
 
 def methods(emulator: Emulator) -> list[str]:
     return [method for method, _ in emulator.received]
-
-
-# A server of raw bytes ---------------------------------------------------------------------------
-
-Part = bytes | Callable[[socket.socket], None]
-
-
-class Listener:
-    """A server that plays one part for each connection, the last one again and again.
-
-    A part is the bytes of an answer, or a function that is given the connection once the request
-    has been read. ``received`` keeps what came over each connection.
-    """
-
-    def __init__(self, *parts: Part, tls: ssl.SSLContext | None = None) -> None:
-        self._parts = list(parts)
-        self._tls = tls
-        self.received: list[bytes] = []
-        self._door = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._door.getsockname()[1]
-        self._thread = self._start()
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def base_url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://{self.host}/mail/v1"
-
-    @property
-    def methods(self) -> list[str]:
-        return [request.split()[0].decode() for request in self.received]
-
-    def leave(self) -> None:
-        """Refuse connections; for a part to call."""
-        self._door.close()
-
-    def come_back(self, _seconds: float = 0) -> None:
-        """Accept connections again, at the same port."""
-        self._thread.join()
-        self._door = socket.create_server(("127.0.0.1", self.port))
-        self._thread = self._start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        with suppress(OSError):  # it may have left
-            self._door.shutdown(socket.SHUT_RDWR)
-        self._door.close()
-        self._thread.join()
-
-    def _start(self) -> threading.Thread:
-        thread = threading.Thread(target=self._serve)
-        thread.start()
-        return thread
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._door.accept()
-            except OSError:
-                return
-            connection.settimeout(PATIENCE)
-            with suppress(OSError), self._secured(connection) as secured:
-                self.received.append(read_request(secured))
-                play(self._parts.pop(0) if len(self._parts) > 1 else self._parts[0], secured)
-
-    def _secured(self, connection: socket.socket) -> socket.socket:
-        if self._tls is None:
-            return connection
-        with connection:  # a handshake that fails closes it
-            return self._tls.wrap_socket(connection, server_side=True)
-
-
-def read_request(connection: socket.socket) -> bytes:
-    data = b""
-    while b"\r\n\r\n" not in data:
-        more = connection.recv(65_536)
-        if not more:
-            return data
-        data += more
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = re.search(rb"(?i)content-length: (\d+)", head)
-    while length and len(body) < int(length[1]):
-        body += connection.recv(65_536)
-    return head + b"\r\n\r\n" + body
-
-
-def play(part: Part, connection: socket.socket) -> None:
-    if isinstance(part, bytes):
-        connection.sendall(part)
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_WR)
-            connection.recv(1)  # until the other side has read all
-    else:
-        part(connection)
-
-
-def reply(content: bytes = b"", *headers: str, status: int = 200) -> bytes:
-    lines = [f"HTTP/1.1 {status} Status", f"Content-Length: {len(content)}", *headers, "", ""]
-    return "\r\n".join(lines).encode("latin-1") + content
-
-
-def json_reply(value: object, *headers: str, status: int = 200) -> bytes:
-    return reply(json.dumps(value).encode(), *headers, status=status)
-
-
-def reset(connection: socket.socket) -> None:
-    # Lingering for no time at all turns the close into a reset.
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def hang_up(_connection: socket.socket) -> None:
-    pass
-
-
-def stay_silent(connection: socket.socket) -> None:
-    connection.recv(1)
-
-
-def fall_silent(connection: socket.socket) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{")
-    connection.recv(1)
-
-
-def drip(before: bytes, drops: bytes, connection: socket.socket) -> None:
-    """Send a byte often enough that no single read ever times out."""
-    connection.sendall(before)
-    connection.settimeout(0.02)
-    for drop in drops:
-        connection.sendall(bytes([drop]))
-        with suppress(TimeoutError):
-            if not connection.recv(1):
-                return
-
-
-def pour(before: bytes, connection: socket.socket) -> None:
-    """Send a body without end."""
-    connection.sendall(before)
-    while True:
-        connection.sendall(b" " * 65_536)
-
-
-NO_IPS = json_reply({"success": True, "ips": []})
-ONE_IP = json_reply({"success": True, "ips": [{"id": "ip_1", "pool": "marketing"}]})
-NEW_IP = json_reply({"success": True, "ip": {"id": "ip_1"}, "message": "Soon."}, status=201)
-THE_IP = json_reply({"success": True, "ip": {"id": "ip_1", "pool": "cold"}})
-DONE = json_reply({"success": True})
 
 
 # What the server may do instead of answering -----------------------------------------------------
@@ -292,7 +150,6 @@ def failed(part: bytes, status: int, *, repeated: bool) -> Trouble:
     return Trouble(part, f"the server failed (HTTP {status})", repeated=repeated)
 
 
-OPEN_END = b"HTTP/1.1 200 OK\r\n\r\n"
 NO_JSON = "is no valid JSON"
 NO_UNPACKING = "can't be unpacked"
 UNASKED_PACKING = "is packed in a way that was not asked for"
@@ -1151,49 +1008,6 @@ class TestReachingTheServer:
 
 
 # TLS ---------------------------------------------------------------------------------------------
-
-
-class Authority:
-    """A certificate authority of the tests, made with the program ``openssl``."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.certificate = folder / "ca.pem"
-        self._run(
-            *("req", "-x509", "-days", "2", "-subj", "/CN=Authority of a test"),
-            *("-addext", "keyUsage=critical,keyCertSign", "-out", "ca.pem", *self._key("ca")),
-        )
-
-    def server(self, name: str, days: int = 1) -> ssl.SSLContext:
-        """Give what a server needs to show a certificate for a name such as ``IP:127.0.0.1``."""
-        (self._folder / "extensions").write_text(
-            f"subjectAltName={name}\nauthorityKeyIdentifier=keyid\n"
-        )
-        self._run("req", "-new", "-subj", "/CN=server", "-out", "request.pem", *self._key("server"))
-        self._run(
-            *("x509", "-req", "-in", "request.pem", "-out", "server.pem", "-days", str(days)),
-            *("-CA", "ca.pem", "-CAkey", "ca.key", "-set_serial", "7", "-extfile", "extensions"),
-        )
-        return self._context("server")
-
-    def server_with_own_signature(self) -> ssl.SSLContext:
-        """Give what a server needs to show a certificate that nobody else signed."""
-        return self._context("ca")
-
-    def _context(self, name: str) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self._folder / f"{name}.pem", self._folder / f"{name}.key")
-        return context
-
-    def _key(self, name: str) -> list[str]:
-        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-        return [*curve, "-nodes", "-keyout", f"{name}.key"]
-
-    def _run(self, *arguments: str) -> None:
-        openssl = shutil.which("openssl")
-        if openssl is None:
-            pytest.skip("needs the program openssl to make certificates")
-        subprocess.run([openssl, *arguments], cwd=self._folder, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")

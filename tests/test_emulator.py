@@ -29,11 +29,11 @@ from misar_ips.emulator.handler import PLANS, Emulator
 from misar_ips.emulator.server import EmulatorServer, is_loopback
 from misar_ips.emulator.store import Store, default_path
 from misar_ips.errors import ConfigError, UsageError
+from tests.conftest import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-KEY = "msk_" + "0123456789abcdef" * 4
 IPS = "/dedicated-ips"
 START = datetime(2026, 4, 1, 12, tzinfo=UTC)
 NO_IP = {"success": False, "error": "Dedicated IP not found"}

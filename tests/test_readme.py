@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -79,7 +80,7 @@ def test_the_exit_codes_are_the_programs() -> None:
 
 
 def test_every_command_and_option_is_documented(world: World) -> None:
-    commands = ["list", "show", "request", "update", "release"]
+    commands = ["list", "show", "request", "wait", "update", "release"]
     commands += [f"profile {name}" for name in ("add", "list", "use", "remove")]
     commands += [f"emulator {name}" for name in ("serve", "advance", "reset")]
     for command in commands:
@@ -95,6 +96,13 @@ def test_the_emulators_options_and_faults_are_documented(world: World) -> None:
     assert set(re.findall(r"`(--[a-z-]+)`", table)) == offered
     kinds = {kind for kind in KINDS if not kind.isdigit()}
     assert kinds <= set(re.findall(r"`([a-z-]+)`", table))
+
+
+def test_the_warm_ups_keys_are_documented(world: World) -> None:
+    warm_up = json.loads(world.run("show", "ip_abc123", "--json").stdout)["warmup"]
+    table = README.partition("add one key, `warmup`")[2].partition("Errors are")[0]
+    rows = re.findall(r"^\| (.*?) \|", table, re.MULTILINE)
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(warm_up)
 
 
 def test_the_configuration_example_is_read(world: World, tmp_path: Path) -> None:

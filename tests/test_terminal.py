@@ -16,6 +16,7 @@ import pytest
 from misar_ips.emulator.handler import Emulator
 from tests.conftest import KEY, run_process
 from tests.test_views import (
+    ACCOUNT,
     LIST_IN_60_COLUMNS,
     LIST_IN_80_COLUMNS,
     LIST_WITH_ALL_COLUMNS,
@@ -147,7 +148,7 @@ def start(environ: dict[str, str]) -> Iterator[Start]:
     [
         (60, LIST_IN_60_COLUMNS, SHOW_IN_60_COLUMNS),
         (80, LIST_IN_80_COLUMNS, SHOW_IN_80_COLUMNS),
-        (200, LIST_WITH_ALL_COLUMNS, SHOW_IN_80_COLUMNS),
+        (200, LIST_WITH_ALL_COLUMNS + ACCOUNT, SHOW_IN_80_COLUMNS),
         (0, LIST_IN_80_COLUMNS, SHOW_IN_80_COLUMNS),  # a terminal that does not know its width
     ],
 )
@@ -174,7 +175,7 @@ def test_colours_are_on_unless_no_color_is_set(start: Start) -> None:
 def test_a_terminal_that_has_only_ascii(start: Start) -> None:
     _, shown = start("list", PYTHONIOENCODING="ascii").end()
     assert shown.splitlines()[1] == (
-        "ip_abc123  198.51.100.42   mail.yourdom.  marketing      warming      ###--  62%"
+        "ip_abc123  198.51.100.42   mail.yourdom.  marketing      warming !    ###--  62%"
     )
 
 
@@ -235,6 +236,40 @@ def test_the_question_is_asked_where_only_the_result_goes_to_a_file(
     assert result.read_text() == (
         '[{"id": "ip_abc123", "address": "198.51.100.42", "released": true}]\n'
     )
+
+
+# Displays that change
+
+ENTER_SCREEN, LEAVE_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
+
+def test_watching_draws_in_place_until_ctrl_c(start: Start) -> None:
+    run = start("show", "ip_abc123", "--watch")
+    drawn = run.wait_for("As of 2026-04-01 12:00:00 UTC; Ctrl-C ends.")
+    assert drawn.count(ENTER_SCREEN) == drawn.count(HIDE_CURSOR) == 1
+    assert (
+        "  Schedule       200 messages short since day 14, estimated warmed on 2026-04-16" in drawn
+    )
+    run.process.setwinsize(24, 60)
+    run.wait_for("                 warmed on 2026-04-16")  # it goes on below in 60 columns
+    run.press(CTRL_C)
+    code, shown = run.end()
+    assert (code, shown.count(LEAVE_SCREEN)) == (130, 1)
+    assert shown.endswith("\nError: Stopped.\n")
+    assert SHOW_CURSOR in shown
+
+
+def test_waiting_draws_a_bar_that_is_gone_in_the_end(start: Start) -> None:
+    run = start("wait", "ip_abc123", "--for", "warmed")
+    drawn = run.wait_for("estimated 2026-04-16")
+    assert "ip_abc123 to be warmed  ███████▍░░░░  " in drawn
+    run.press(CTRL_C)
+    code, shown = run.end()
+    assert code == 130
+    assert "\x1b[2K" in shown  # the line is erased
+    assert shown.endswith("\nError: Stopped.\n")
+    assert SHOW_CURSOR in shown
 
 
 # Ctrl-C

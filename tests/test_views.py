@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from misar_ips import views
+from misar_ips import drawing, views
 from misar_ips.models import DedicatedIP, ProfileEntry, Release, WarmupStep
+from misar_ips.warmup import details_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,84 +27,118 @@ NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
 LIST_WITH_ALL_COLUMNS = """\
 ID         ADDRESS         RDNS                 POOL           STATUS       WARM-UP          AGE
-ip_abc123  198.51.100.42   mail.yourdomain.com  marketing      warming      ██████▏░░░  62%  17d
+ip_abc123  198.51.100.42   mail.yourdomain.com  marketing      warming !    ██████▏░░░  62%  17d
 ip_def456  198.51.100.17   tx.yourdomain.com    transactional  warmed       ██████████ 100%  79d
-ip_ghi789  198.51.100.88   news.yourdomain.com  marketing      suspended    ███▊░░░░░░  38%  29d
+ip_ghi789  198.51.100.88   news.yourdomain.com  marketing      suspended !  ███▊░░░░░░  38%  29d
 ip_jkl012  198.51.100.131  —                    transactional  not_started  ░░░░░░░░░░   0%   0d
 """
 
+ACCOUNT = (
+    "\n1 warming, 1 warmed, 1 suspended, 1 not_started, 35,714 messages today, "
+    "2 behind schedule or suspended (!), next estimated warmed on 2026-04-16\n"
+)
+
 LIST_IN_80_COLUMNS = """\
 ID         ADDRESS         RDNS           POOL           STATUS       WARM-UP
-ip_abc123  198.51.100.42   mail.yourdom…  marketing      warming      ███░░  62%
+ip_abc123  198.51.100.42   mail.yourdom…  marketing      warming !    ███░░  62%
 ip_def456  198.51.100.17   tx.yourdomai…  transactional  warmed       █████ 100%
-ip_ghi789  198.51.100.88   news.yourdom…  marketing      suspended    █▉░░░  38%
+ip_ghi789  198.51.100.88   news.yourdom…  marketing      suspended !  █▉░░░  38%
 ip_jkl012  198.51.100.131  —              transactional  not_started  ░░░░░   0%
+
+1 warming, 1 warmed, 1 suspended, 1 not_started, 35,714 messages today, 2 behind
+schedule or suspended (!), next estimated warmed on 2026-04-16
 """
 
 LIST_IN_60_COLUMNS = """\
 ID         ADDRESS         POOL      STATUS       WARM-UP
-ip_abc123  198.51.100.42   marketi…  warming      ███░░  62%
+ip_abc123  198.51.100.42   marketi…  warming !    ███░░  62%
 ip_def456  198.51.100.17   transac…  warmed       █████ 100%
-ip_ghi789  198.51.100.88   marketi…  suspended    █▉░░░  38%
+ip_ghi789  198.51.100.88   marketi…  suspended !  █▉░░░  38%
 ip_jkl012  198.51.100.131  transac…  not_started  ░░░░░   0%
+
+1 warming, 1 warmed, 1 suspended, 1 not_started, 35,714
+messages today, 2 behind schedule or suspended (!), next
+estimated warmed on 2026-04-16
 """
 
 SHOW_IN_80_COLUMNS = """\
-ip_abc123  198.51.100.42  warming
+ip_abc123  198.51.100.42  warming: warm-up in progress, day 18
 
   rDNS           mail.yourdomain.com
   Pool           marketing
   Created        2026-03-15 10:00 UTC (17 days ago)
-  Reputation     84 of 100
   Today's limit  8,000 messages
-
-  Warm-up        ███████████████████████████████░░░░░░░░░░░░░░░░░░░  62%
+  Reputation     █████████████████████████████████▌░░░░░░  84 of 100
+  Warm-up        ████████████████████████▊░░░░░░░░░░░░░░░  62%
+  Schedule       200 messages short since day 14, estimated warmed on 2026-04-16
 
   DAY   LIMIT   SENT  SENT OF LIMIT
-    1     200    200  ██████████████████████████████  done
-    7   1,000  1,000  ██████████████████████████████  done
-   14   4,000  3,800  ████████████████████████████▌░
-   21  10,000      0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
-   28  25,000      0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+    1     200    200  ██████████████████████████████  ✓ done
+    7   1,000  1,000  ██████████████████████████████  ✓ done
+   14   4,000  3,800  ████████████████████████████▌░  ✗ 200 short
+   21  10,000      0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  · ahead
+   28  25,000      0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  · ahead
+
+  25,000 ┤ messages a day: █ sent, ░ allowed                 ░░░░░
+         ┤                                               ░░░░░░░░░
+         ┤                                          ░░░░░░░░░░░░░░
+         ┤                              ░░░░░░░░░░░░░░░░░░░░░░░░░░
+         ┤       ▁▁▁▁▁▁▁▂▂▂▃▃▃▄▄▄▄▅▅▅░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+          1           7             14       ▲ 18  21           28
 """
 
 SHOW_IN_60_COLUMNS = """\
-ip_abc123  198.51.100.42  warming
+ip_abc123
+  198.51.100.42  warming: warm-up in progress, day 18
 
   rDNS           mail.yourdomain.com
   Pool           marketing
   Created        2026-03-15 10:00 UTC (17 days ago)
-  Reputation     84 of 100
   Today's limit  8,000 messages
-
-  Warm-up        ██████████████████████▎░░░░░░░░░░░░░  62%
+  Reputation     █████████████████████████▏░░░░  84 of 100
+  Warm-up        ██████████████████▌░░░░░░░░░░░  62%
+  Schedule       200 messages short since day 14, estimated
+                 warmed on 2026-04-16
 
   DAY   LIMIT   SENT  SENT OF LIMIT
-    1     200    200  ██████████████████████████████  done
-    7   1,000  1,000  ██████████████████████████████  done
-   14   4,000  3,800  ████████████████████████████▌░
-   21  10,000      0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
-   28  25,000      0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░
+    1     200    200  █████████████  ✓ done
+    7   1,000  1,000  █████████████  ✓ done
+   14   4,000  3,800  ████████████▎  ✗ 200 short
+   21  10,000      0  ░░░░░░░░░░░░░  · ahead
+   28  25,000      0  ░░░░░░░░░░░░░  · ahead
+
+  25,000 ┤ messages a day: █ sent, ░ allowed         ░░░░░░░
+         ┤                                   ░░░░░░░░░░░░░░░
+         ┤            ▁▁▁▁▂▂▂▂▂▃▃▃░░░░░░░░░░░░░░░░░░░░░░░░░░
+          1          7            14     ▲ 18 21          28
 """
 
 SHOW_IN_40_COLUMNS = """\
-ip_abc123  198.51.100.42  warming
+ip_abc123
+  198.51.100.42  warming: warm-up in pr…
 
   rDNS           mail.yourdomain.com
   Pool           marketing
   Created        2026-03-15 10:00 UTC
                  (17 days ago)
-  Reputation     84 of 100
   Today's limit  8,000 messages
-
-  Warm-up        █████████▉░░░░░░  62%
+  Reputation     ████████▍░  84 of 100
+  Warm-up        ██████▏░░░  62%
+  Schedule       200 messages short
+                 since day 14, estimated
+                 warmed on 2026-04-16
 
   DAY   LIMIT   SENT
-    1     200    200  done
-    7   1,000  1,000  done
-   14   4,000  3,800
-   21  10,000      0
-   28  25,000      0
+    1     200    200  ✓ done
+    7   1,000  1,000  ✓ done
+   14   4,000  3,800  ✗ 200 short
+   21  10,000      0  · ahead
+   28  25,000      0  · ahead
+
+  25,000 ┤                          ░░░░
+         ┤                     ░░░░░░░░░
+         ┤       ▁▁▁▂▂▂▃░░░░░░░░░░░░░░░░
+          1     7       14  ▲ 18      28
 """
 
 LOSSES = """\
@@ -142,9 +177,10 @@ good. Release ip_def456? [y/N] \
 """
 
 
-def lines_of(value: Result, width: int = 80) -> list[str]:
+def lines_of(value: Result | DedicatedIP, width: int = 80) -> list[str]:
     """Give the lines that a terminal of that width shows, without their colours."""
-    return ["".join(cell.text for cell in line) for line in views.of(value, NOW, width).lines]
+    result = details_of(value, NOW) if isinstance(value, DedicatedIP) else value
+    return ["".join(cell.text for cell in line) for line in views.of(result, NOW, width).lines]
 
 
 def server_with(world: World, *ips: object) -> World:
@@ -161,6 +197,12 @@ def without_colour(world: World, columns: int) -> World:
     return world
 
 
+def table_of(ips: Sequence[DedicatedIP], width: int = 80) -> list[str]:
+    """Give the lines of the table of IPs, without what is said of the account below."""
+    table = views.ip_table(ips, NOW, width)
+    return ["".join(cell.text for cell in line) for line in table.lines]
+
+
 def cells(text: str) -> int:
     """Count the cells of a terminal by Unicode's own tables, not by the ones rich has."""
     return sum(
@@ -174,8 +216,7 @@ def cells(text: str) -> int:
     [
         (60, LIST_IN_60_COLUMNS),
         (80, LIST_IN_80_COLUMNS),
-        (100, LIST_WITH_ALL_COLUMNS),
-        (200, LIST_WITH_ALL_COLUMNS),
+        (200, LIST_WITH_ALL_COLUMNS + ACCOUNT),
     ],
 )
 def test_list_in_terminals_of_several_widths(world: World, columns: int, table: str) -> None:
@@ -218,12 +259,12 @@ def test_an_ip_that_names_no_time_of_provisioning_shows_when_it_was_created() ->
 
 
 def test_colours_tell_the_status_of_an_ip(world: World) -> None:
-    first, *rows = world.run("list", terminal="out").stdout.splitlines()
+    first, *rows = world.run("list", terminal="out").stdout.partition("\n\n")[0].splitlines()
     assert first == (
         "\x1b[2mID       \x1b[0m  \x1b[2mADDRESS       \x1b[0m  \x1b[2mRDNS         \x1b[0m  "
         "\x1b[2mPOOL         \x1b[0m  \x1b[2mSTATUS     \x1b[0m  \x1b[2mWARM-UP\x1b[0m"
     )
-    styles = {"33": "warming", "32": "warmed", "1;31": "suspended", "34": "not_started"}
+    styles = {"33": "warming !", "32": "warmed", "1;31": "suspended !", "34": "not_started"}
     bars = ("███░░  62%", "█████ 100%", "█▉░░░  38%", "░░░░░   0%")
     assert [row.split("  \x1b[", 1)[1] for row in rows] == [
         f"{style}m{status:<11}\x1b[0m  \x1b[{style}m{bar}\x1b[0m"
@@ -252,7 +293,8 @@ def test_columns_shrink_and_drop_in_the_order_in_which_they_are_missed_least(wor
 def test_an_id_that_is_longer_than_the_terminal_stays_whole(world: World) -> None:
     long_id = "ip_" + "0123456789abcdef" * 6
     longer = server_with(world, {"id": long_id, "address": "198.51.100.1"}, {"id": "ip_2"})
-    assert without_colour(longer, 60).run("list", terminal="out").stdout == f"ID\n{long_id}\nip_2\n"
+    table = without_colour(longer, 60).run("list", terminal="out").stdout
+    assert table == f"ID\n{long_id}\nip_2\n\n2 unknown\n"
     assert lines_of(DedicatedIP(long_id, "198.51.100.1"), 60) == [
         long_id,
         "  198.51.100.1  —",
@@ -264,19 +306,19 @@ def test_an_id_that_is_longer_than_the_terminal_stays_whole(world: World) -> Non
 
 def test_an_ipv6_address_is_cut_only_after_the_bar_has_gone() -> None:
     ip = DedicatedIP("ip_1", "2001:db8:85a3:1:2:8a2e:370:7334", warmup_status="warmed")
-    assert lines_of([ip], 60) == [
+    assert table_of([ip], 60) == [
         "ID    ADDRESS                          STATUS  WARM-UP",
         "ip_1  2001:db8:85a3:1:2:8a2e:370:7334  warmed           —",
     ]
-    assert lines_of([ip], 54) == [
+    assert table_of([ip], 54) == [
         "ID    ADDRESS                          STATUS  WARM-UP",
         "ip_1  2001:db8:85a3:1:2:8a2e:370:7334  warmed     —",
     ]
-    assert lines_of([ip], 40) == [
+    assert table_of([ip], 40) == [
         "ID    ADDRESS            STATUS  WARM-UP",
         "ip_1  2001:db8:85a3:1:…  warmed     —",
     ]
-    assert lines_of([ip], 36) == [
+    assert table_of([ip], 36) == [
         "ID    ADDRESS          STATUS",
         "ip_1  2001:db8:85a3:…  warmed",
     ]
@@ -284,7 +326,7 @@ def test_an_ipv6_address_is_cut_only_after_the_bar_has_gone() -> None:
 
 def test_an_ip_of_which_only_the_id_is_known() -> None:
     ip = DedicatedIP("ip_1")
-    assert lines_of([ip]) == [
+    assert table_of([ip]) == [
         "ID    ADDRESS  RDNS  POOL  STATUS  WARM-UP          AGE",
         "ip_1  —        —     —     —                     —    —",
     ]
@@ -319,17 +361,24 @@ def test_numbers_that_make_no_sense_are_shown_as_they_are() -> None:
         "  rDNS           —",
         "  Pool           —",
         "  Created        2027-01-01 00:00 UTC",
-        "  Reputation     -3.5 of 100",
         "  Today's limit  1 message",
-        "",
-        "  Warm-up        ██████████████████████████████████████████████████ 250%",
+        f"  Reputation     {'░' * 40}  -3.5 of 100",
+        f"  Warm-up        {'█' * 40}  250%",
         "",
         "  DAY          LIMIT  SENT  SENT OF LIMIT",
-        "    1              0     5  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  done",
+        "    1              0     5  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  ✓ done",
+        "    3            100   900  ██████████████████████████████  · ahead",
         "   -2           -100   -50  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░",
-        "    3            100   900  ██████████████████████████████",
         "    —  1,000,000,000    -7  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░",
         "    —              —     —  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░",
+        "",
+        "  100 ┤ messages a day: █ sent, ░ allowed             ░░░░░░░░░",
+        "      ┤                                      ░░░░░░░░░░░░░░░░░░",
+        "      ┤                             ░░░░░░░░░░░░░░░░░░░░░░░░░░░",
+        "      ┤                    ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░",
+        "      ┤           ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░",
+        "      ┤  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░",
+        "       1                                                      3",
     ]
 
 
@@ -346,12 +395,12 @@ def test_a_text_without_a_letter_is_as_good_as_none(text: str) -> None:
     assert lines_of(DedicatedIP("ip_1", pool=text))[-1] == "  Pool           —"
 
 
-def test_steps_that_are_done_are_green(world: World) -> None:
+def test_steps_say_in_a_word_and_a_colour_where_they_stand(world: World) -> None:
     shown = world.run("show", "ip_abc123", terminal="out").stdout
     assert shown.splitlines()[11:14] == [
-        f"    1     200    200  \x1b[32m{'█' * 30}\x1b[0m  done",
-        f"    7   1,000  1,000  \x1b[32m{'█' * 30}\x1b[0m  done",
-        f"   14   4,000  3,800  \x1b[33m{'█' * 28}▌░\x1b[0m",
+        f"    1     200    200  \x1b[32m{'█' * 30}\x1b[0m  \x1b[32m✓ done\x1b[0m",
+        f"    7   1,000  1,000  \x1b[32m{'█' * 30}\x1b[0m  \x1b[32m✓ done\x1b[0m",
+        f"   14   4,000  3,800  \x1b[33m{'█' * 28}▌░\x1b[0m  \x1b[31m✗ 200 short\x1b[0m",
     ]
 
 
@@ -370,13 +419,111 @@ def test_steps_that_are_done_are_green(world: World) -> None:
     ],
 )
 def test_a_percent_and_its_bar(percent: float | None, shown: str) -> None:
-    _, row = lines_of([DedicatedIP("ip_1", warmup_percent=percent)])
+    _, row = table_of([DedicatedIP("ip_1", warmup_percent=percent)])
     assert row == f"ip_1  —        —     —     —       {shown}    —"
+
+
+def test_a_long_schedule_shows_the_steps_around_today() -> None:
+    steps = tuple(
+        WarmupStep(day, day * 3, day * 3 if day < 10 else 0, done=day < 10)
+        for day in range(1, 10_001)
+    )
+    ip = DedicatedIP(
+        "ip_1",
+        warmup_status="warming",
+        created_at=datetime(2026, 3, 15, 10, tzinfo=UTC),
+        warmup_schedule=steps,
+    )
+    lines = lines_of(ip)
+    assert len(lines) == 23
+    assert lines[7:10] == [
+        "  DAY  LIMIT  SENT  SENT OF LIMIT",
+        "  … 13 steps before",
+        "   14     42     0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  ✗ 42 short",
+    ]
+    assert lines[13:15] == [
+        "   18     54     0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  ▶ now",
+        "   19     57     0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  · ahead",
+    ]
+    assert lines[17] == "  … 9,979 steps after"
+
+
+def test_a_warmed_ip_has_no_schedule_to_keep_any_more(world: World) -> None:
+    shown = without_colour(world, 80).run("show", "ip_def456", terminal="out").stdout.splitlines()
+    assert shown[0] == "ip_def456  198.51.100.17  warmed: warm-up complete, full daily limit"
+    assert not any(line.startswith("  Schedule") for line in shown)
+    assert shown[-6:] == [
+        "  25,000 ┤ messages a day: █ sent, ░ allowed                 ▁▂▄▆█",
+        "         ┤                                               ▂▄▅▇█████",
+        "         ┤                                          ▂▃▅▇██████████",
+        "         ┤                               ▁▂▂▃▄▄▅▆▆▇███████████████",
+        "         ┤       ▁▁▁▁▁▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▇███████████████████████████",
+        "          1           7             14             21           28",
+    ]
+
+
+def test_a_suspended_ip_says_why_and_what_to_do_on_one_screen(world: World) -> None:
+    shown = without_colour(world, 80).run("show", "ip_ghi789", terminal="out").stdout.splitlines()
+    assert len(shown) == 23
+    assert shown[0] == "ip_ghi789  198.51.100.88  suspended: paused after a spike of complaints"
+    assert shown[9:12] == [
+        "  Schedule       39,000 messages short since day 14",
+        "  What to do     Stop what drew the complaints; then ask MisarMail's support.",
+        "",
+    ]
+
+
+def test_an_ip_on_schedule_says_so() -> None:
+    ip = DedicatedIP(
+        "ip_1",
+        warmup_status="warming",
+        created_at=NOW,
+        warmup_schedule=(
+            WarmupStep(1, 200, 50, done=False),
+            WarmupStep(28, 25_000, 0, done=False),
+        ),
+    )
+    lines = lines_of(ip)
+    assert "  Schedule       on schedule, estimated warmed on 2026-04-29" in lines
+    assert lines[8:10] == [
+        "    1     200    50  ███████▌░░░░░░░░░░░░░░░░░░░░░░  ▶ now",
+        "   28  25,000     0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  · ahead",
+    ]
+
+
+def test_the_account_is_summed_up_from_what_is_known() -> None:
+    ips = [
+        DedicatedIP("ip_1", warmup_status="warming", daily_limit=8_000),
+        DedicatedIP("ip_2", warmup_status="warming"),
+        DedicatedIP("ip_3"),
+    ]
+    assert lines_of(ips)[4:] == ["", "2 warming, 1 unknown, at least 8,000 messages today"]
+
+
+def test_details_that_can_not_be_had_leave_the_list_as_it_is(world: World) -> None:
+    ips = world.emulator.store.ips()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/dedicated-ips"):
+            return httpx.Response(200, json={"ips": ips})
+        raise httpx.ReadTimeout("gone", request=request)
+
+    world.transport = httpx.MockTransport(answer)
+    shown = without_colour(world, 80).run("list", terminal="out")
+    assert shown.code == 0
+    assert shown.stdout.splitlines()[1] == (
+        "ip_abc123  198.51.100.42   mail.yourdom…  marketing      warming      ███░░  62%"
+    )
+    assert shown.stdout.splitlines()[6:] == [
+        "1 warming, 1 warmed, 1 suspended, 1 not_started, 1 behind schedule or suspended",
+        "(!)",
+    ]
+    assert world.waits == []
 
 
 @given(fraction=st.floats(allow_nan=False), width=st.integers(1, 250))
 def test_a_bar_is_as_long_as_its_space(fraction: float, width: int) -> None:
-    drawn = views.bar(fraction, width)
+    drawn = drawing.bar(fraction, width)
     assert cells(drawn) == width
     assert set(drawn) <= set("█▉▊▋▌▍▎▏░")
 
@@ -401,6 +548,7 @@ def test_text_from_the_server_is_inert_in_every_field(world: World, sent: str, s
     hostile = without_colour(server_with(world, texts), 200)
     table = hostile.run("list", terminal="out").stdout
     assert table.splitlines()[1].split() == [*[shown] * 5, "—", "—"]
+    assert table.splitlines()[3] == f"1 {shown}"
     details = "\n".join(lines_of(DedicatedIP.from_json(texts), 200))
     assert details == (
         f"{shown}  {shown}  {shown}\n\n  rDNS           {shown}\n  Pool           {shown}"
@@ -512,8 +660,8 @@ def assert_it_fits(lines: Sequence[str], ids: Sequence[str], width: int) -> None
 def test_no_table_is_wider_than_the_terminal_and_no_id_is_cut(
     ips: list[DedicatedIP], width: int
 ) -> None:
-    lines = lines_of(ips, width)
-    assert_it_fits(lines, [ip.id for ip in ips], width)
+    lines = table_of(ips, width)
+    assert_it_fits(lines_of(ips, width), [ip.id for ip in ips], width)
     assert [line.split("  ")[0] for line in lines] == ["ID", *(ip.id for ip in ips)]
     assert [line for line in lines if line.endswith(" ")] == []
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import httpx
@@ -19,16 +20,36 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 METHODS = ("ANY", "GET", "POST", "PATCH", "DELETE")
+ELSEWHERE = "https://elsewhere.invalid/mail/v1/dedicated-ips"
+DROPS = 600
+"""How many bytes a dripping reply has, one a second: more than any client should wait for."""
+
+PIECE = b" " * 65_536
+BOMB_SIZE = 64 * 1024 * 1024
 PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body>Bad Gateway</body></html>\n"
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request, and the way to have it carried out: ``carry_out`` gives the true reply."""
+    """One request, and the way to have it carried out: ``carry_out`` gives the true reply.
+
+    ``sleep`` lets seconds pass while a reply is under way.
+    """
 
     request: httpx.Request
     now: datetime
     carry_out: Callable[[], httpx.Response]
+    sleep: Callable[[float], object]
+
+
+class Pieces(httpx.SyncByteStream):
+    """A body that is made while it is sent; where it ends is told by the connection's end."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
 
 
 Fault = Callable[[Exchange], httpx.Response]
@@ -68,6 +89,62 @@ def _hang(exchange: Exchange) -> httpx.Response:
     raise httpx.ReadTimeout("No answer.", request=exchange.request)
 
 
+def _drip(exchange: Exchange) -> httpx.Response:
+    status = exchange.carry_out().status_code
+
+    def drops() -> Iterator[bytes]:
+        for _ in range(DROPS):
+            yield b" "
+            exchange.sleep(1)
+        raise httpx.ReadTimeout("No more of the answer.", request=exchange.request)
+
+    return httpx.Response(status, stream=Pieces(drops()))
+
+
+def _endless(exchange: Exchange) -> httpx.Response:
+    return httpx.Response(exchange.carry_out().status_code, stream=Pieces(repeat(PIECE)))
+
+
+@cache
+def _bomb() -> bytes:
+    import gzip  # and this takes its time as well
+
+    return gzip.compress(bytes(BOMB_SIZE), compresslevel=1)
+
+
+def _gzip_bomb(exchange: Exchange) -> httpx.Response:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    status = exchange.carry_out().status_code
+    # Not as content: httpx would unpack that here.
+    return httpx.Response(status, headers=headers, stream=Pieces(iter([_bomb()])))
+
+
+def _redirect(_exchange: Exchange) -> httpx.Response:
+    return httpx.Response(307, headers={"Location": ELSEWHERE})
+
+
+def _wrong_type(exchange: Exchange) -> httpx.Response:
+    response = exchange.carry_out()
+    response.headers["Content-Type"] = "text/html"
+    return response
+
+
+def _many_headers(exchange: Exchange) -> httpx.Response:
+    response = exchange.carry_out()
+    response.headers.update({f"X-Header-{number}": "v" * 80 for number in range(100)})
+    return response
+
+
+def _put_first(exchange: Exchange, *, field: bytes) -> httpx.Response:
+    """Give the true reply with one more field in it, in front of the others."""
+    response = exchange.carry_out()
+    return httpx.Response(
+        response.status_code,
+        headers={"Content-Type": "application/json"},
+        content=b"{" + field + b", " + response.content.removeprefix(b"{"),
+    )
+
+
 KINDS: dict[str, Fault] = {
     **{str(status): partial(_status, status=status) for status in range(400, 600)},
     "html": _html,
@@ -75,6 +152,17 @@ KINDS: dict[str, Fault] = {
     "reset": _reset,
     "lost-reply": _lost_reply,
     "hang": _hang,
+    "drip": _drip,
+    "endless": _endless,
+    "gzip-bomb": _gzip_bomb,
+    "redirect": _redirect,
+    "wrong-type": _wrong_type,
+    "many-headers": _many_headers,
+    "twice-named": partial(_put_first, field=b'"success": false'),
+    "bad-utf8": partial(_put_first, field=b'"odd": "\xff"'),
+    "nan": partial(_put_first, field=b'"odd": NaN'),
+    "deep": partial(_put_first, field=b'"odd": ' + b"[" * 100_000 + b"]" * 100_000),
+    "long-number": partial(_put_first, field=b'"odd": ' + b"9" * 5_000),
 }
 
 

@@ -53,7 +53,8 @@ class RefusedError(Exception):
 class Emulator:
     """The dedicated-IP API over a store; mount it as ``httpx.MockTransport(Emulator(store))``.
 
-    ``rate_limit`` is in requests a minute a key (0: none), ``latency`` in seconds a request.
+    ``rate_limit`` is in requests a minute a key (0: none), ``latency`` in seconds a request, and
+    ``sleep`` is how they and a fault's seconds pass.
     ``received`` holds method and raw path of the latest requests.
 
     Raises:
@@ -88,7 +89,8 @@ class Emulator:
             ConfigError: The store can't be used.
         """
         self.received.append((request.method, request.url.raw_path.decode("ascii")))
-        exchange = Exchange(request, self.store.now(), partial(self._answer, request))
+        carry_out = partial(self._answer, request)
+        exchange = Exchange(request, self.store.now(), carry_out, self._sleep)
         fault = self.faults.take(request.method)
         return self.dated(fault(exchange) if fault else exchange.carry_out())
 

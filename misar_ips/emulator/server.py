@@ -207,13 +207,18 @@ class _Connection(BaseHTTPRequestHandler):
         self._leave_politely()
 
     def _write(self, response: httpx.Response) -> None:
-        # One write: two would wait for the client's delayed acknowledgement, 40 ms each time.
+        # Read ahead of its sending by httpx, unless it is a fault's body that is made meanwhile.
+        is_whole = response.is_stream_consumed
+        self.close_connection |= not is_whole
         response.headers["Connection"] = "close" if self.close_connection else "keep-alive"
         head = f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n".encode("latin-1")
         fields = b"".join(b"%b: %b\r\n" % field for field in response.headers.raw)
-        self.wfile.write(
-            head + fields + b"\r\n" + (b"" if self.command == "HEAD" else response.content)
-        )
+        body = response.content if is_whole and self.command != "HEAD" else b""
+        # One write: two would wait for the client's delayed acknowledgement, 40 ms each time.
+        self.wfile.write(head + fields + b"\r\n" + body)
+        if not is_whole and self.command != "HEAD":
+            for piece in response.iter_raw():
+                self.wfile.write(piece)
 
     def _leave_politely(self) -> None:
         # Closing on unread bytes resets the connection, and the reply might never be read.
