@@ -12,7 +12,6 @@ from misar_ips.errors import (
     MisarError,
     NetworkError,
     RateLimitError,
-    UsageError,
     WaitFailedError,
     WaitTimeoutError,
 )
@@ -29,23 +28,11 @@ if TYPE_CHECKING:
 
 WAIT_TIMEOUT = 86_400.0  # seconds; the longest that provisioning takes
 WAIT_INTERVAL = 60.0  # seconds
-GOALS = ("provisioned", "warmed")
 LEAST_INTERVAL = 5.0  # seconds; no server is polled faster than that
 _SPREAD = 0.1  # of the interval; machines that began together drift apart
 _UNDER_WAY = {"warming", "warmed", "suspended", "active"}
 _LEAVING = {"deprovisioning"}
 _SERVER_ERRORS = range(500, 600)
-
-
-def check_goal(text: str) -> str:
-    """Give the goal of a wait back.
-
-    Raises:
-        UsageError: there is no such goal.
-    """
-    if text not in GOALS:
-        raise UsageError(f"`{text}` can't be waited for.", hint=f"Goals: {' and '.join(GOALS)}.")
-    return text
 
 
 def watch(session: Session, ip_id: str, interval: float) -> None:

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
+    from misar_ips.checks import CheckedIP
     from misar_ips.warmup import IPDetails
 
     One: TypeAlias = "IPDetails | ChangedIP | ProfileEntry"
-    Many: TypeAlias = "Sequence[DedicatedIP] | Sequence[Release] | Sequence[ProfileEntry]"
+    Many: TypeAlias = (
+        "Sequence[DedicatedIP] | Sequence[Release] | Sequence[ProfileEntry] | Sequence[CheckedIP]"
+        " | Sequence[Finding]"
+    )
     Result: TypeAlias = One | Many
     """What a command may result in: one thing, or a list of things of one kind."""
 
@@ -32,6 +36,10 @@ _NO_WARM_UP = (None, 0)
 
 _LARGEST_NUMBER = 10**15
 """Beyond this no count of messages is meant; floats would begin to lose whole numbers."""
+
+
+PASS, WARNING, FAIL = "pass", "warning", "fail"
+"""What `doctor` finds something to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +183,20 @@ class ProfileEntry:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What `doctor` found on one point: ``status`` is a promise to scripts, ``hint`` what to do."""
+
+    name: str
+    status: str
+    message: str
+    hint: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Give the object that `doctor --json` promises."""
+        return asdict(self)
+
+
 def whole_days(start: datetime | None, now: datetime) -> int | None:
     """Give the whole days from ``start`` to ``now``, 0 for a start in the future."""
     return None if start is None else max(0, (now - start).days)
@@ -183,9 +205,9 @@ def whole_days(start: datetime | None, now: datetime) -> int | None:
 def _under_reference_names(value: dict[str, Any]) -> dict[str, Any]:
     raw = dict(value)
     for name, others in _OTHER_NAMES.items():
-        found = [raw[other] for other in others if _text(raw.get(other))]
-        if raw.get(name) is None and found:
-            raw[name] = found[0]
+        if raw.get(name) is None:
+            found = [raw[other] for other in others if _text(raw.get(other))]
+            raw.update((name, text) for text in found[:1])
     pools = raw.get("dedicated_ip_pools")
     if raw.get("pool") is None and isinstance(pools, dict) and "pool_name" in pools:
         raw["pool"] = pools["pool_name"]
@@ -239,6 +261,8 @@ def _time(value: object) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(value)
+        if time.tzinfo is UTC:  # nearly always, and a long list has many times
+            return time
         return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

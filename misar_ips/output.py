@@ -12,9 +12,10 @@ import json
 import os
 import re
 import textwrap
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 from misar_ips.errors import (
     CancelledError,
@@ -24,18 +25,17 @@ from misar_ips.errors import (
     OutputError,
     StoppedError,
 )
-from misar_ips.models import ChangedIP, DedicatedIP, ProfileEntry, Release
-from misar_ips.text import one_line, plain, rfc3339
-from misar_ips.warmup import IPDetails
+from misar_ips.text import one_line, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from rich.console import Console, RenderableType
 
     from misar_ips.live import InPlace
     from misar_ips.models import Result
+    from misar_ips.warmup import IPDetails
 
 _LEAST_WIDTH = 20  # columns; below that nothing is readable anyway
 _USUAL_WIDTH = 80  # columns
@@ -80,15 +80,14 @@ class Output:
         elif self.is_for_people:
             self._write(self._stdout, self._rendered(value))
         else:
-            lines = _plain_lines(value, brief=brief)
-            self._write(self._stdout, "".join(f"{line}\n" for line in lines))
+            self._write(self._stdout, _tabbed(value, brief=brief))
 
     def change(self, details: IPDetails) -> None:
         """Write what an IP that is watched has become, as one line in any case."""
         if self.json:
             self._write(self._stdout, _dump(details.to_json()))
         else:
-            self._write(self._stdout, f"{_tabbed(_list_columns(details.ip))}\n")
+            self._write(self._stdout, _tabbed(details, brief=True))
 
     def in_place(
         self, draw: Callable[[datetime, int], RenderableType], *, full_screen: bool
@@ -118,6 +117,15 @@ class Output:
     def line(self, text: str) -> None:
         """Write one line of a result that is nothing but a text."""
         self._write(self._stdout, f"{plain(text)}\n")
+
+    def pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Write lines of two texts with a tab between, for a program to read."""
+        lines = "".join(f"{plain(first)}\t{plain(second)}\n" for first, second in pairs)
+        self._write(self._stdout, lines)
+
+    def text(self, text: str) -> None:
+        """Write a text of our own, of many lines, as it is."""
+        self._write(self._stdout, text)
 
     def note(self, text: str) -> None:
         """Tell something that is neither result nor trouble."""
@@ -217,9 +225,9 @@ class Output:
 
     def _json(self, value: Result) -> str:
         indent = 2 if self._stdout.isatty() else None
-        if isinstance(value, IPDetails | ChangedIP | ProfileEntry):
-            return _dump(value.to_json(), indent)
-        return _dump([each.to_json() for each in value], indent)
+        if isinstance(value, Sequence):
+            return _dump([each.to_json() for each in value], indent)
+        return _dump(value.to_json(), indent)
 
     def _rendered(self, value: Result) -> str:
         from misar_ips import views
@@ -339,6 +347,12 @@ def _while_writable(stream: TextIO) -> TextIO:
     return stream
 
 
+def _tabbed(value: Result, *, brief: bool) -> str:
+    from misar_ips.tabs import lines_of
+
+    return "".join(f"{line}\n" for line in lines_of(value, brief=brief))
+
+
 def _dump(value: object, indent: int | None = None) -> str:
     """Give a JSON document in ASCII, with every control character escaped, DEL too."""
     try:
@@ -346,67 +360,3 @@ def _dump(value: object, indent: int | None = None) -> str:
     except RecursionError:
         text = json.dumps(value, allow_nan=False)  # the indenting encoder nests less deeply
     return text.replace("\x7f", "\\u007f") + "\n"
-
-
-def _plain_lines(value: Result, *, brief: bool) -> Iterator[str]:
-    if isinstance(value, IPDetails) and not brief:
-        yield from _detail_lines(value.ip)
-    elif isinstance(value, IPDetails | ChangedIP):
-        yield _tabbed(_list_columns(value.ip))
-    elif isinstance(value, ProfileEntry):
-        yield _tabbed(_columns(value))
-    else:
-        for each in value:
-            yield _tabbed(_columns(each))
-
-
-def _columns(value: DedicatedIP | Release | ProfileEntry) -> tuple[object, ...]:
-    if isinstance(value, DedicatedIP):
-        return _list_columns(value)
-    if isinstance(value, Release):
-        return value.id, value.address, value.released
-    return value.name, value.base_url, value.default, value.api_key
-
-
-def _list_columns(ip: DedicatedIP) -> tuple[object, ...]:
-    """Give the columns of `list`, in the order that is promised for ever."""
-    return (
-        ip.id,
-        ip.address,
-        ip.rdns,
-        ip.pool,
-        ip.warmup_status,
-        ip.warmup_percent,
-        rfc3339(ip.created_at),
-    )
-
-
-def _detail_lines(ip: DedicatedIP) -> Iterator[str]:
-    fields: dict[str, object] = {
-        "id": ip.id,
-        "address": ip.address,
-        "rdns": ip.rdns,
-        "pool": ip.pool,
-        "warmup_status": ip.warmup_status,
-        "warmup_percent": ip.warmup_percent,
-        "daily_limit": ip.daily_limit,
-        "reputation_score": ip.reputation_score,
-        "created_at": rfc3339(ip.created_at),
-        "provisioned_at": rfc3339(ip.provisioned_at),
-    }
-    for name, value in fields.items():
-        yield _tabbed((name, value))
-    for step in ip.warmup_schedule:
-        yield _tabbed(("step", step.day, step.limit, step.sent, step.done))
-
-
-def _tabbed(values: Sequence[object]) -> str:
-    return "\t".join(_field(value) for value in values)
-
-
-def _field(value: Any) -> str:  # noqa: ANN401 - any value of a field
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return plain(str(value))
