@@ -4,23 +4,33 @@ Nothing is printed, caught or ended here. Results go to ``session.output``, erro
 """
 
 # No `from __future__ import annotations`: Typer reads the annotations when it builds the commands.
+# What a command works with is imported in it: `--help` and a TAB build them all and run none.
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from misar_ips import __version__, config, following, profiles, release
+from misar_ips import __version__
 from misar_ips.durations import parse_duration, parse_interval
-from misar_ips.models import ChangedIP
-from misar_ips.names import check_changes, check_hostname, check_id, check_pool
+from misar_ips.lessons import lesson
+from misar_ips.names import (
+    Nameserver,
+    check_changes,
+    check_goal,
+    check_hostname,
+    check_id,
+    check_pool,
+    check_resolver,
+    check_zone,
+)
 from misar_ips.session import Session
-from misar_ips.text import rfc3339
-from misar_ips.warmup import details_of
+from misar_ips.sorting import check_field, in_order
 
 app = typer.Typer(
     name="misar-ips",
     rich_markup_mode=None,  # rich takes --help from 110 ms to 290 ms
+    add_completion=False,  # ours is in completion.py: Typer's evaluates what it is given
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Manage MisarMail dedicated sending IPs: list, request, show, update, release.",
@@ -36,6 +46,22 @@ def _print_version(context: typer.Context, wanted: bool) -> None:  # noqa: FBT00
         raise typer.Exit
 
 
+def _install_completion(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - likewise
+    from misar_ips import shells
+
+    if wanted:
+        context.obj.output.note(shells.install(context.obj.environ))
+        raise typer.Exit
+
+
+def _show_completion(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - likewise
+    from misar_ips import shells
+
+    if wanted:
+        context.obj.output.text(shells.script_in_use(context.obj.environ))
+        raise typer.Exit
+
+
 ProfileOption = Annotated[
     str | None,
     typer.Option("--profile", "-p", metavar="NAME", help="Use this profile (demo needs no key)."),
@@ -47,6 +73,24 @@ DebugOption = Annotated[
 VersionOption = Annotated[
     bool,
     typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+]
+InstallCompletionOption = Annotated[
+    bool,
+    typer.Option(
+        "--install-completion",
+        callback=_install_completion,
+        is_eager=True,
+        help="Teach the shell that SHELL names to complete.",
+    ),
+]
+ShowCompletionOption = Annotated[
+    bool,
+    typer.Option(
+        "--show-completion",
+        callback=_show_completion,
+        is_eager=True,
+        help="Print the completion script for that shell.",
+    ),
 ]
 IPArgument = Annotated[
     str, typer.Argument(metavar="IP", help="An IP's id or address.", parser=check_id)
@@ -60,17 +104,41 @@ PoolOption = Annotated[
 RdnsOption = Annotated[
     str | None, typer.Option(metavar="HOSTNAME", help="The PTR hostname.", parser=check_hostname)
 ]
+NoCheckOption = Annotated[
+    bool, typer.Option("--no-check", help="Don't look the PTR hostname up first.")
+]
+ResolverOption = Annotated[
+    list[Nameserver] | None,
+    typer.Option(
+        metavar="ADDRESS[:PORT]",
+        help="Ask this resolver, not the system's; as often as you like.",
+        parser=check_resolver,
+    ),
+]
+SortOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD",
+        help="By id, address, rdns, pool, warmup_status, warmup_percent or created_at.",
+        parser=check_field,
+    ),
+]
 DatabaseOption = Annotated[
     Path | None, typer.Option(metavar="PATH", help="Keep the emulator's state here.")
 ]
 
 
 @app.callback()
-def root(*, version: VersionOption = False) -> None:
+def root(
+    *,
+    version: VersionOption = False,
+    install_completion: InstallCompletionOption = False,
+    show_completion: ShowCompletionOption = False,
+) -> None:
     """Take the options that stand before a command."""
 
 
-@app.command("list")
+@app.command("list", epilog=lesson("list"))
 def list_ips(
     context: typer.Context,
     pool: Annotated[str | None, typer.Option(metavar="POOL", help="Only this pool.")] = None,
@@ -80,6 +148,7 @@ def list_ips(
             metavar="STATUS", help="Only this status: not_started, warming, warmed or suspended."
         ),
     ] = None,
+    sort: SortOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -93,10 +162,10 @@ def list_ips(
     none_at_all = "No dedicated IPs yet; `misar-ips request` orders one."
     if session.output.is_for_people:
         wanted = session.client.with_details(wanted)
-    session.output.result(wanted, empty="No IP matches." if ips else none_at_all)
+    session.output.result(in_order(wanted, sort), empty="No IP matches." if ips else none_at_all)
 
 
-@app.command()
+@app.command(epilog=lesson("show"))
 def show(
     context: typer.Context,
     ip: IPArgument,
@@ -113,23 +182,35 @@ def show(
     session = _open(context, profile, json=json, debug=debug)
     ip_id = session.client.resolve(ip)
     if watch:
+        from misar_ips import following
+
         following.watch(session, ip_id, pace)
     else:
+        from misar_ips.warmup import details_of
+
         session.output.result(details_of(session.client.get(ip_id), session.now()))
 
 
-@app.command()
+@app.command(epilog=lesson("request"))
 def request(
     context: typer.Context,
     pool: PoolOption = None,
     rdns: RdnsOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until it is provisioned.")] = False,
+    no_check: NoCheckOption = False,
+    resolver: ResolverOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Order a new IP. It is there within 24 hours, and its warm-up begins by itself."""
     session = _open(context, profile, json=json, debug=debug)
+    from misar_ips import checking, following
+    from misar_ips.models import ChangedIP
+
+    if not no_check:
+        checking.warn_of_rdns(session, rdns, None, resolver or ())
+    session.forget_seen_ips()
     requested = session.client.request(pool=pool, rdns=rdns)
     message = requested.message or f"Ordered {requested.ip.id}."
     if wait:
@@ -141,15 +222,13 @@ def request(
         session.output.note(message)
 
 
-@app.command("wait")
+@app.command("wait", epilog=lesson("wait"))
 def wait_for_ip(
     context: typer.Context,
     ip: IPArgument,
     goal: Annotated[
         str,
-        typer.Option(
-            "--for", metavar="GOAL", help="provisioned or warmed.", parser=following.check_goal
-        ),
+        typer.Option("--for", metavar="GOAL", help="provisioned or warmed.", parser=check_goal),
     ],
     timeout: Annotated[
         str, typer.Option(metavar="DURATION", help="Give up after this: 90s, 15m, 24h, 28d.")
@@ -162,31 +241,42 @@ def wait_for_ip(
     debug: DebugOption = False,
 ) -> None:
     """Wait until an IP is provisioned or warmed."""
+    from misar_ips import following
+
     seconds, pace = parse_duration(timeout).total_seconds(), parse_interval(interval)
     session = _open(context, profile, json=json, debug=debug)
     ip_id = session.client.resolve(ip)
     session.output.result(following.wait(session, ip_id, goal, seconds, pace), brief=True)
 
 
-@app.command()
+@app.command(epilog=lesson("update"))
 def update(
     context: typer.Context,
     ip: IPArgument,
     pool: PoolOption = None,
     rdns: RdnsOption = None,
+    no_check: NoCheckOption = False,
+    resolver: ResolverOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Change an IP's pool, its PTR hostname, or both."""
+    from misar_ips import checking
+    from misar_ips.models import ChangedIP
+
     check_changes(pool, rdns)
     session = _open(context, profile, json=json, debug=debug)
-    updated = session.client.update(session.client.resolve(ip), pool=pool, rdns=rdns)
+    ip_id = session.client.resolve(ip)
+    if not no_check:
+        checking.warn_of_rdns(session, rdns, ip, resolver or ())
+    session.forget_seen_ips()
+    updated = session.client.update(ip_id, pool=pool, rdns=rdns)
     session.output.result(ChangedIP(updated))
     session.output.note(f"Updated {updated.id}.")
 
 
-@app.command("release")
+@app.command("release", epilog=lesson("release"))
 def release_ips(
     context: typer.Context,
     ips: Annotated[
@@ -200,44 +290,98 @@ def release_ips(
 ) -> None:
     """Give IPs back, after asking. A warmed IP's reputation is lost for good."""
     session = _open(context, profile, json=json, debug=debug)
+    from misar_ips import release
+
     targets = release.find_targets(session.client, ips)
     if not yes:
         release.ask(session, targets)
+    session.forget_seen_ips()
     release.report(session.output, release.release_targets(session.client, targets))
 
 
-@profile_app.command("add")
+@app.command("check", epilog=lesson("check"))
+def check_ips(
+    context: typer.Context,
+    ips: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[IP...]", help="Ids or addresses; all IPs without one.", parser=check_id
+        ),
+    ] = None,
+    blocklists: Annotated[
+        bool, typer.Option("--blocklists", help="Ask the usual blocklists as well.")
+    ] = False,
+    blocklist: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ZONE", help="Ask this blocklist; as often as you like.", parser=check_zone
+        ),
+    ] = None,
+    resolver: ResolverOption = None,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Check IPs: PTR and forward DNS, blocklists, warm-up."""
+    session = _open(context, profile, json=json, debug=debug)
+    from misar_ips import checking
+
+    zones = checking.zones_to_ask(session.environ, usual=blocklists, named=blocklist or ())
+    checking.report(session.output, checking.check(session, ips or (), zones, resolver or ()))
+
+
+@app.command("doctor", epilog=lesson("doctor"))
+def examine(
+    context: typer.Context,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Find out what is set, where it came from, and whether it works."""
+    from misar_ips import doctor
+
+    session = _open(context, profile, json=json, debug=debug)
+    findings = doctor.examine(session, profile)
+    session.output.result(findings)
+    doctor.require_health(findings)
+
+
+@profile_app.command("add", epilog=lesson("profile add"))
 def add_profile(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME")],
     base_url: Annotated[
-        str, typer.Option(metavar="URL", help="The server, if it is not MisarMail's own.")
-    ] = config.DEFAULT_BASE_URL,
+        str | None, typer.Option(metavar="URL", help="The server, if it is not MisarMail's own.")
+    ] = None,
     api_key_command: Annotated[
         str | None, typer.Option(metavar="COMMAND", help="Run this for the key; no key is stored.")
     ] = None,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long to wait for a reply.")
-    ] = config.DEFAULT_TIMEOUT,
+    ] = 30.0,
     default: Annotated[bool, typer.Option("--default", help="Use it by default.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace one of that name.")] = False,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Save an API key: typed unseen or read from standard input, and tried once."""
+    from misar_ips import config, profiles
+
     session = _open(context, None, json=json, debug=debug)
     wanted = config.Profile(
         name=name,
-        base_url=config.check_base_url(base_url),
+        base_url=config.DEFAULT_BASE_URL if base_url is None else config.check_base_url(base_url),
         timeout=config.check_timeout(timeout),
         api_key_command=api_key_command,
     )
     profiles.add(session, wanted, make_default=default, replacing=replace)
 
 
-@profile_app.command("list")
+@profile_app.command("list", epilog=lesson("profile list"))
 def list_profiles(context: typer.Context, json: JsonOption = False) -> None:
     """Show the saved profiles, their keys masked."""
+    from misar_ips import profiles
+
     session = _open(context, None, json=json)
     session.output.result(
         profiles.entries(session),
@@ -245,26 +389,30 @@ def list_profiles(context: typer.Context, json: JsonOption = False) -> None:
     )
 
 
-@profile_app.command("use")
+@profile_app.command("use", epilog=lesson("profile use"))
 def use_profile(
     context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")]
 ) -> None:
     """Make a profile the default one."""
+    from misar_ips import config
+
     config.set_default_profile(context.obj.environ, name)
     context.obj.output.note(f"Profile {name} is the default now.")
 
 
-@profile_app.command("remove")
+@profile_app.command("remove", epilog=lesson("profile remove"))
 def remove_profile(
     context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")]
 ) -> None:
     """Forget a profile and its key."""
+    from misar_ips import config
+
     none_is_default = config.remove_profile(context.obj.environ, name)
     what_now = " No profile is the default now." if none_is_default else ""
     context.obj.output.note(f"Removed profile {name}.{what_now}")
 
 
-@emulator_app.command()
+@emulator_app.command(epilog=lesson("emulator serve"))
 def serve(
     context: typer.Context,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Listen here.")] = "127.0.0.1",
@@ -308,18 +456,20 @@ def serve(
     run_until_stopped(server)
 
 
-@emulator_app.command()
+@emulator_app.command(epilog=lesson("emulator advance"))
 def advance(
     context: typer.Context,
     duration: Annotated[str, typer.Argument(metavar="DURATION", help="As 90s, 15m, 24h or 7d.")],
     db: DatabaseOption = None,
 ) -> None:
     """Move the emulator's clock on, and say what it shows then."""
+    from misar_ips.text import rfc3339
+
     now = context.obj.emulator_store(db).advance(parse_duration(duration))
     context.obj.output.line(rfc3339(now.replace(microsecond=0)))
 
 
-@emulator_app.command()
+@emulator_app.command(epilog=lesson("emulator reset"))
 def reset(context: typer.Context, db: DatabaseOption = None) -> None:
     """Start the emulator over, with its first IPs and its first day."""
     context.obj.emulator_store(db).reset()

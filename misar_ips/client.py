@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
@@ -102,6 +103,8 @@ class Client:
         self.base_url = check_base_url(base_url)
         self.server_time: datetime | None = None
         """What the server's clock said in its last reply."""
+        self.carried_out: list[str] = []
+        """What this client has surely changed, as in "ip_1 was released"."""
         self._shown_key = mask_key(check_key(api_key, "the caller"))
         self._host = _host_of(self.base_url)
         self._timeout = check_timeout(timeout)
@@ -194,8 +197,11 @@ class Client:
             except MisarError as lost:
                 if not _may_be_done(lost):
                     raise
-                return self._find_ordered(order, known, lost)
-            return RequestedIP(ip, reply.message)
+                requested = self._find_ordered(order, known, lost)
+            else:
+                requested = RequestedIP(ip, reply.message)
+            self.carried_out.append(f"{requested.ip.id} was ordered")
+            return requested
 
     def update(
         self, ip_id: str, *, pool: str | None = None, rdns: str | None = None
@@ -209,19 +215,11 @@ class Client:
         """
         settings = check_changes(pool, rdns)
         with _noting_interrupt("The change"):
-            try:
-                reply = self._send("PATCH", _path_of(ip_id), settings, what=f"update {ip_id}")
-                ip = reply.ip()
-            except MisarError as lost:
-                if not _may_be_done(lost):
-                    raise
-                ip = self._look_after(lost, ip_id)
-                if ip is None or _differing(ip, settings):
-                    raise
-                return ip
-            if ip is None or ip.id != ip_id or _differing(ip, settings):
-                return self.get(ip_id)
-            return ip
+            ip = self._change(ip_id, settings)
+            self.carried_out.append(f"{ip_id} was changed")
+        if ip is None or ip.id != ip_id or _differing(ip, settings):
+            return self._get_changed(ip_id)
+        return ip
 
     def release(self, ip_id: str) -> None:
         """Give an IP back. A warmed IP's reputation is lost for good.
@@ -233,12 +231,32 @@ class Client:
         with _noting_interrupt("The release"):
             try:
                 reply = self._send("DELETE", _path_of(ip_id), what=f"release {ip_id}")
-                if reply.status == HTTPStatus.NOT_FOUND and reply.tried > 1:
-                    return  # an earlier attempt did it, and only its answer was lost
-                reply.check()
+                # Gone on a later try: an earlier one did it, and only its answer was lost.
+                if reply.status != HTTPStatus.NOT_FOUND or reply.tried == 1:
+                    reply.check()
             except MisarError as lost:
                 if not _may_be_done(lost) or self._look_after(lost, ip_id) is not None:
                     raise
+            self.carried_out.append(f"{ip_id} was released")
+
+    def _change(self, ip_id: str, settings: dict[str, str]) -> DedicatedIP | None:
+        """Send a change, and give what the server says, or shows, of the IP afterwards."""
+        try:
+            return self._send("PATCH", _path_of(ip_id), settings, what=f"update {ip_id}").ip()
+        except MisarError as lost:
+            if not _may_be_done(lost):
+                raise
+            ip = self._look_after(lost, ip_id)
+            if ip is None or _differing(ip, settings):
+                raise
+            return ip
+
+    def _get_changed(self, ip_id: str) -> DedicatedIP:
+        try:
+            return self.get(ip_id)
+        except MisarError as error:
+            error.message = f"{ip_id} was changed, but can't be shown. {error.message}"
+            raise
 
     def _detailed(self, ip: DedicatedIP) -> DedicatedIP:
         try:
@@ -261,6 +279,16 @@ class Client:
         except MisarError as trouble:
             return trouble
         return None
+
+    def probe(self, *, patience: float = math.inf) -> Reply:
+        """List the IPs with one try, and give the reply as it is, a failure too.
+
+        ``patience`` is how many seconds to wait for it, where that is less than the time-out.
+
+        Raises:
+            NetworkError: there was none.
+        """
+        return self._attempt("GET", _PATH, what="list the dedicated IPs", patience=patience)
 
     def _find_ordered(
         self, order: dict[str, str], known: set[str], lost: MisarError
@@ -303,7 +331,8 @@ class Client:
         may_be_done = False
         for tried in count(1):
             try:
-                reply = self._attempt(method, path, body, what=what, tried=tried)
+                answer = self._attempt(method, path, body, what=what, tried=tried)
+                reply = replace(answer, may_be_done=may_be_done)
             except NetworkError as error:
                 may_be_done = error.sent = error.sent or may_be_done
                 is_repeatable = error.transient and (method != "POST" or not error.sent)
@@ -317,8 +346,16 @@ class Client:
                 may_be_done = may_be_done or reply.status != HTTPStatus.TOO_MANY_REQUESTS
                 wait = self._wait_after(reply)
             self._log(f"waiting {wait:.2f} s before try {tried + 1} of {_TRIES}")
-            self._sleep(wait)
+            self._wait(wait, may_be_done=may_be_done)
         raise AssertionError("count() never ends")
+
+    def _wait(self, seconds: float, *, may_be_done: bool) -> None:
+        try:
+            self._sleep(seconds)
+        except KeyboardInterrupt:
+            if may_be_done:
+                raise
+            raise _StoppedInTime from None
 
     def _attempt(  # noqa: PLR0913 - what is sent, and how
         self,
@@ -553,8 +590,10 @@ def _may_be_done(lost: MisarError) -> bool:
         return lost.sent
     if isinstance(lost, InvalidResponseError):
         return True
+    if not isinstance(lost, APIError):
+        return False
     # A 2xx here is one whose body denies success. Redirects and 5xx settle nothing.
-    return isinstance(lost, APIError) and (lost.status or 0) // 100 not in {2, 4}
+    return lost.may_be_done or (lost.status or 0) // 100 not in {2, 4}
 
 
 def _unknown_order(lost: MisarError, seen: str) -> OutcomeUnknownError:
@@ -565,11 +604,17 @@ def _unknown_order(lost: MisarError, seen: str) -> OutcomeUnknownError:
     )
 
 
+class _StoppedInTime(KeyboardInterrupt):
+    """Ctrl-C between two attempts, while certainly nothing was carried out."""
+
+
 @contextmanager
 def _noting_interrupt(what: str) -> Iterator[None]:
     """Tell whoever presses Ctrl-C while something may be under way that it may be."""
     try:
         yield
+    except _StoppedInTime:
+        raise
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"{what} may have been carried out; `misar-ips list` tells.")
         raise

@@ -8,15 +8,14 @@ from __future__ import annotations
 import math
 import os
 import re
-import stat
-import sys
-import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from misar_ips.errors import ConfigError
+from misar_ips.errors import ConfigError, NotConfiguredError, UsageError
+from misar_ips.names import check_zone
+from misar_ips.replacing import LOCK_PATIENCE, replace_whole, replaceable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,8 +40,6 @@ _SHOWN_OF_A_KEY = 8  # characters after the prefix, as the vendor's own pages sh
 _KEY_COMMAND_LIMIT = 10.0  # seconds
 _LONGEST_TIMEOUT = 86_400.0  # seconds; a socket takes no more than some 30 years
 _LARGEST_FILE = 1 << 20  # bytes; a larger one is no configuration of ours
-_LOCK_PATIENCE = 10.0  # seconds
-_LOCK_PAUSE = 0.02  # seconds
 _READABLE_BY_OTHERS = 0o044
 _MEND_IT = "Mend the file by hand; it was not touched."
 
@@ -120,6 +117,16 @@ def read_profiles(environ: Mapping[str, str]) -> tuple[list[Profile], str | None
     return [file.profile(name, str(file.path)) for name in file.profiles], file.default
 
 
+def read_blocklists(environ: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Give the zones that the file's option ``blocklists`` lists, None where it has no such option.
+
+    Raises:
+        ConfigError: the file is broken, or one of them is no zone.
+    """
+    file = _read_file(config_path(environ))
+    return file.blocklists
+
+
 def check_free(environ: Mapping[str, str], name: str, *, replacing: bool) -> None:
     """Make sure that a profile may be saved under a name.
 
@@ -146,7 +153,7 @@ def save_profile(
     *,
     make_default: bool,
     replacing: bool,
-    patience: float = _LOCK_PATIENCE,
+    patience: float = LOCK_PATIENCE,
 ) -> bool:
     """Write one profile into the file; tell whether it is the default one.
 
@@ -355,7 +362,7 @@ def _default_profile(environ: Mapping[str, str]) -> Profile:
             hint=f"Choose with `--profile NAME` or {PROFILE_VARIABLE}, "
             "or once and for all with `misar-ips profile use NAME`.",
         )
-    raise ConfigError(
+    raise NotConfiguredError(
         "No API key is configured.",
         hint="Save one with `misar-ips profile add NAME` (then chosen by itself, by "
         f"`--profile NAME` or by {PROFILE_VARIABLE}), or set {KEY_VARIABLE}; or look around "
@@ -378,8 +385,14 @@ def _reserved() -> ConfigError:
 
 
 def _unknown_profile(name: str, names: Mapping[str, object]) -> ConfigError:
-    known = ", ".join([*names, DEMO])
-    return ConfigError(f"There is no profile `{name}`.", hint=f"Known profiles: {known}.")
+    from difflib import get_close_matches
+
+    known = [*names, DEMO]
+    near = " or ".join(f"`{each}`" for each in get_close_matches(name, known))
+    meant = f"Did you mean {near}? " if near else ""
+    return ConfigError(
+        f"There is no profile `{name}`.", hint=f"{meant}Known profiles: {', '.join(known)}."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,6 +426,18 @@ class _File:
         if name not in self.profiles and name != DEMO:
             raise self._malformed(f"default_profile names `{name}`, and there is no such profile")
         return name
+
+    @property
+    def blocklists(self) -> tuple[str, ...] | None:
+        zones = self.table.get("blocklists")
+        if zones is None:
+            return None
+        if not isinstance(zones, list) or not all(isinstance(zone, str) for zone in zones):
+            raise self._malformed("blocklists is no list of texts")
+        try:
+            return tuple(check_zone(zone) for zone in zones)
+        except UsageError as error:
+            raise self._malformed(f"in blocklists, {error.message}".removesuffix(".")) from error
 
     def profile(self, name: str, source: str, warnings: tuple[str, ...] = ()) -> Profile:
         """Read one profile; what is wrong with the others does not matter here."""
@@ -503,99 +528,19 @@ def _place_after(text: str) -> str:
 
 
 @contextmanager
-def _edited(path: Path, patience: float = _LOCK_PATIENCE) -> Iterator[_File]:
+def _edited(path: Path, patience: float = LOCK_PATIENCE) -> Iterator[_File]:
     """Hold the lock, give the file's content, and write it back if nothing was raised."""
-    try:
-        # A link stays a link; what it points to is replaced.
-        target = Path(os.path.realpath(path, strict=path.is_symlink()))
-        _refuse_what_is_not_ours(target)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(target.with_name(f"{target.name}.lock"), patience):
-            file = _read_file(target)
-            yield file
-            _replace(target, file.table)
-    except OSError as error:
-        raise ConfigError(
-            f"{path} can't be written: {error.strerror}.", hint="It is as it was."
-        ) from error
+    with replaceable(path, patience) as target:
+        file = _read_file(target)
+        yield file
+        replace_whole(target, _as_toml(file))
 
 
-def _refuse_what_is_not_ours(target: Path) -> None:
-    """Keep root from renaming its own file onto a user's, or onto /dev/null."""
-    try:
-        found = target.stat()
-    except FileNotFoundError:
-        return
-    if not stat.S_ISREG(found.st_mode):
-        raise ConfigError(f"{target} is no regular file; it was not changed.")
-    if os.name == "posix" and found.st_uid != os.geteuid():
-        raise ConfigError(
-            f"{target} belongs to another user; it was not changed.",
-            hint=f"Change it as its owner, or set {CONFIG_VARIABLE} to a file of your own.",
-        )
-
-
-def _replace(target: Path, table: Table) -> None:
-    """Put the new file in the old one's place at once: a reader sees one or the other, whole."""
-    import tempfile
-
+def _as_toml(file: _File) -> bytes:
     import tomli_w
 
     try:
-        content = tomli_w.dumps(table).encode()
+        return tomli_w.dumps(file.table).encode()
     except (ValueError, RecursionError) as error:  # the interpreter's limits again
         reason = "a number in it is too long or values nest too deeply"
-        raise ConfigError(f"{target} can't be written: {reason}.", hint=_MEND_IT) from error
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:  # mkstemp made it 0600
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    # The new file is in place; not every system lets a folder be synced through a power cut.
-    with suppress(OSError):
-        _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _locked(path: Path, patience: float) -> Iterator[None]:
-    """Hold a lock that the system itself takes back when its holder dies."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, stat.S_IRUSR | stat.S_IWUSR)
-    try:
-        give_up_at = time.monotonic() + patience
-        while not _try_lock(descriptor):
-            if time.monotonic() >= give_up_at:
-                raise ConfigError(
-                    f"Another misar-ips is holding {path}.", hint="Try again once it is done."
-                )
-            time.sleep(_LOCK_PAUSE)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):  # the latter is how Windows says that it is held
-        return False
-    return True
+        raise ConfigError(f"{file.path} can't be written: {reason}.", hint=_MEND_IT) from error

@@ -155,7 +155,8 @@ def fact(name: str, text: str, width: int) -> list[Line]:
 def folded(text: str, width: int) -> list[str]:
     """Break a text into lines, at words where it has some."""
     # textwrap counts characters, of which some are two cells wide and some none at all.
-    return [piece for line in textwrap.wrap(text, width) for piece in chop_cells(line, width)]
+    lines = textwrap.wrap(text, width, break_on_hyphens=False)
+    return [piece for line in lines for piece in chop_cells(line, width)]
 
 
 def label(name: str) -> Cell:

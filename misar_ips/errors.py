@@ -4,6 +4,7 @@
     ├── UsageError                     usage                      2
     │   └── ConfirmationRequiredError  confirmation_required      2
     ├── ConfigError                    config                     3
+    │   └── NotConfiguredError         config                     3
     ├── CancelledError                 cancelled                  1
     ├── OutputError                    internal_error             1
     ├── APIError                       api_error                  1
@@ -18,6 +19,7 @@
     ├── OutcomeUnknownError            outcome_unknown           10
     ├── WaitTimeoutError               wait_timeout              11
     ├── WaitFailedError                wait_failed               11
+    ├── CheckFailedError               check_failed              12
     └── StoppedError                   interrupted              130
 
 Each class knows its code in ``--json`` errors and its exit code; both are promises to scripts.
@@ -47,6 +49,7 @@ class ExitCode(IntEnum):
     NETWORK = 9
     OUTCOME_UNKNOWN = 10
     WAIT_FAILED = 11
+    CHECK_FAILED = 12
     INTERRUPTED = 130
 
 
@@ -93,6 +96,10 @@ class ConfigError(MisarError):
     exit_code = ExitCode.CONFIG
 
 
+class NotConfiguredError(ConfigError):
+    """There is no profile and no key at all."""
+
+
 class CancelledError(MisarError):
     """The question was answered no; nothing was changed."""
 
@@ -108,9 +115,11 @@ class APIError(MisarError):
 
     ``status`` is the HTTP status, ``details`` what the server said of each field, ``retry_after``
     the seconds it asked to be left alone, ``plan`` and ``upgrade_url`` its plan refusal.
+    ``may_be_done`` tells whether an earlier attempt may have been carried out all the same.
     """
 
     code = "api_error"
+    may_be_done = False
 
     def __init__(  # noqa: PLR0913 - one argument for each fact that scripts are promised
         self,
@@ -225,6 +234,13 @@ class WaitFailedError(MisarError):
 
     code = "wait_failed"
     exit_code = ExitCode.WAIT_FAILED
+
+
+class CheckFailedError(MisarError):
+    """What was checked is not as it should be; the result says what to do."""
+
+    code = "check_failed"
+    exit_code = ExitCode.CHECK_FAILED
 
 
 class StoppedError(MisarError):

@@ -1,4 +1,4 @@
-"""What a user may name: an IP's id or address, a PTR hostname.
+"""What a user may name: an IP's id or address, a PTR hostname, a resolver, a blocklist.
 
 Ids and hostnames end up in URLs and in DNS, so each is checked here before anything is sent.
 """
@@ -6,16 +6,38 @@ Ids and hostnames end up in URLs and in DNS, so each is checked here before anyt
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from misar_ips.errors import UsageError
 
 DOCUMENTED_POOLS = ("transactional", "marketing")
 """The pools the reference names. Others exist, so any name is passed on."""
 
+GOALS = ("provisioned", "warmed")
+"""What an IP can be waited for to be."""
+
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
 _SEE_IDS = "`misar-ips list` shows the ids."
 _LONGEST_ID = 1000  # characters; a URL that is much longer can't be sent
 _LONGEST_HOSTNAME = 253  # octets, RFC 1035 section 2.3.4 without the root's dot
+_LONGEST_ZONE = _LONGEST_HOSTNAME - 64  # an IPv6 address in front of it takes 64 octets
+_DNS_PORT = 53
+_PORTS = range(1, 65_536)
+_RESOLVER = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[0-9.]+))(?::(?P<port>[0-9]{1,5}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Nameserver:
+    """A resolver that is asked: its address and port."""
+
+    address: str
+    port: int = _DNS_PORT
+
+    def __str__(self) -> str:
+        if self.port == _DNS_PORT:
+            return self.address
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{address}:{self.port}"
 
 
 def check_id(text: str) -> str:
@@ -80,6 +102,48 @@ def check_pool(text: str) -> str:
             "The pool's name is empty or has control characters in it.",
             hint=f"The documented pools are {' and '.join(DOCUMENTED_POOLS)}.",
         )
+    return text
+
+
+def check_resolver(text: str) -> Nameserver:
+    """Give the resolver that a text names: an address, and a port after a colon.
+
+    An IPv6 address with a port stands in brackets.
+
+    Raises:
+        UsageError: it is no address; a name would have to be looked up first.
+    """
+    match = _RESOLVER.fullmatch(text)
+    address = canonical_address((match["v6"] or match["v4"]) if match else text)
+    port = int(match["port"] or _DNS_PORT) if match else _DNS_PORT
+    if address is None or port not in _PORTS:
+        raise UsageError(
+            f"`{text}` is no resolver's address.",
+            hint="Write it as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353.",
+        )
+    return Nameserver(address, port)
+
+
+def check_zone(text: str) -> str:
+    """Give a blocklist's zone, in small letters and without a trailing dot.
+
+    Raises:
+        UsageError: it is no name, or too long for an address in front of it.
+    """
+    zone = check_hostname(text.removesuffix(".")).lower()
+    if len(zone) > _LONGEST_ZONE:
+        raise UsageError(f"`{zone}` is too long a name for a blocklist.")
+    return zone
+
+
+def check_goal(text: str) -> str:
+    """Give what is to be waited for back.
+
+    Raises:
+        UsageError: an IP never gets there.
+    """
+    if text not in GOALS:
+        raise UsageError(f"`{text}` can't be waited for.", hint=f"Goals: {' and '.join(GOALS)}.")
     return text
 
 

@@ -101,8 +101,23 @@ def report(output: Output, targets: Sequence[Target]) -> None:
             output.warning(error.message)
         if untried := ", ".join(target.name for target in targets if not target.tried):
             output.warning(f"Not tried, because one before could not be released: {untried}.")
+    if output.is_for_people:
+        for target in targets:
+            if target.ip and target.outcome().released:
+                _tell_what_dns_keeps(output, target.ip)
     if errors:
         raise errors[0]
+
+
+def _tell_what_dns_keeps(output: Output, ip: DedicatedIP) -> None:
+    """Name the records that point at an address which is soon somebody else's."""
+    if not (ip.rdns and ip.address):
+        return
+    record, mechanism = ("AAAA", "ip6") if ":" in ip.address else ("A", "ip4")
+    output.note(
+        f"DNS may still point at {ip.address}: the {record} record of {ip.rdns}, and SPF records "
+        f"with {mechanism}:{ip.address}."
+    )
 
 
 def _question(targets: Iterable[Target]) -> str | None:

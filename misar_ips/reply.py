@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from misar_ips.errors import (
     APIError,
@@ -29,9 +30,12 @@ from misar_ips.models import DedicatedIP
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+Failure = TypeVar("Failure", bound=APIError)
+
 _PLAN_STATUSES = {402, 403, 429}
 _PLAN_CODE = "plan_limit_exceeded"
 _REJECTED_STATUSES = {400, 405, 409, 413, 415, 422}
+_COUNT = re.compile("[0-9]{1,9}")
 _LONGEST_TEXT = 500  # characters of the server's text that an error repeats
 
 LIST_HINT = "`misar-ips list` shows the IPs of this account."
@@ -47,7 +51,8 @@ class Reply:
     """The answer to a request that was to do ``what`` (it completes "Could not …").
 
     ``body`` is its JSON value, None for an empty or unreadable body; ``unreadable`` says why it
-    can't be read. ``tried`` counts how often the request had been sent by then.
+    can't be read. ``tried`` counts how often the request had been sent by then, ``may_be_done``
+    tells whether one of the attempts before it may have been carried out.
     """
 
     what: str
@@ -56,6 +61,7 @@ class Reply:
     body: Any = None
     unreadable: str | None = None
     tried: int = 1
+    may_be_done: bool = False
 
     @property
     def date(self) -> datetime | None:
@@ -82,6 +88,13 @@ class Reply:
             return max(0.0, (date - (self.date or datetime.now(UTC))).total_seconds())
         seconds = _seconds(header)
         return _seconds(self._field("retryAfter")) if seconds is None else seconds
+
+    @property
+    def quota(self) -> tuple[int, int] | None:
+        """How many requests are left for now, and of how many, where the server says so."""
+        names = ("x-ratelimit-remaining", "x-ratelimit-limit")
+        left, most = (self.headers.get(name, "") for name in names)
+        return (int(left), int(most)) if _COUNT.fullmatch(left) and _COUNT.fullmatch(most) else None
 
     @property
     def message(self) -> str | None:
@@ -125,19 +138,15 @@ class Reply:
 
     def invalid(self, reason: str) -> InvalidResponseError:
         """Give the error for an answer that can't be understood."""
-        return InvalidResponseError(
-            f"Could not {self.what}: {reason} (HTTP {self.status}).",
-            hint=BASE_URL_HINT,
-            status=self.status,
-        )
+        return self._error(InvalidResponseError, f"{reason} (HTTP {self.status}).", BASE_URL_HINT)
 
     def come_back_later(self) -> RateLimitError:
         """Give the error for a server that wants to be left alone for a while."""
         wait = self.retry_after
-        return RateLimitError(
-            f"Could not {self.what}: {self._said('the server takes no more requests for now')}",
-            hint=LATER_HINT if wait is None else f"Come back in {wait:.0f} s.",
-            status=self.status,
+        return self._error(
+            RateLimitError,
+            self._said("the server takes no more requests for now"),
+            LATER_HINT if wait is None else f"Come back in {wait:.0f} s.",
             retry_after=wait,
         )
 
@@ -161,13 +170,18 @@ class Reply:
             return self.come_back_later()
         kind, reason, hint = self._meaning()
         details = self._field("details")
-        return kind(
-            f"Could not {self.what}: {reason}",
-            hint=hint,
-            status=self.status,
+        return self._error(
+            kind,
+            reason,
+            hint,
             details=details if isinstance(details, dict) else None,
             retry_after=self.retry_after,
         )
+
+    def _error(self, kind: type[Failure], reason: str, hint: str, **facts: Any) -> Failure:  # noqa: ANN401 - APIError's own
+        error = kind(f"Could not {self.what}: {reason}", hint=hint, status=self.status, **facts)
+        error.may_be_done = self.may_be_done
+        return error
 
     def _meaning(self) -> tuple[type[APIError], str, str]:
         """Give the error's class, the reason for the user, and what to do next."""
@@ -189,10 +203,10 @@ class Reply:
 
     def _plan_refusal(self) -> PlanLimitError:
         plan, url = self._plan()
-        return PlanLimitError(
-            f"Could not {self.what}: {self._said('the plan does not allow it')}",
-            hint=f"Your plan is {plan or 'not named'}; upgrade at {url or 'your account page'}.",
-            status=self.status,
+        return self._error(
+            PlanLimitError,
+            self._said("the plan does not allow it"),
+            f"Your plan is {plan or 'not named'}; upgrade at {url or 'your account page'}.",
             plan=plan,
             upgrade_url=url,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Self, TextIO
@@ -13,25 +13,29 @@ from typing import TYPE_CHECKING, Self, TextIO
 from misar_ips.output import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import httpx
 
     from misar_ips.client import Client
     from misar_ips.config import Profile
+    from misar_ips.dns import Limits, Resolver
     from misar_ips.emulator.store import Store
+    from misar_ips.names import Nameserver
 
 _DEMO_URL = "http://localhost/mail/v1"
 _DEMO_KEY = "msk_demo"
+_WHY_NO_DNS = "the demo looks nothing up without `--resolver`"
 
 
 class Session:
     """One run of the program.
 
     Everything from outside comes in here: the environment, the streams, the network's
-    ``transport``, a ``clock`` that counts seconds, how to ``sleep``, and the ``jitter`` of waits (a
-    number from 0 to 1); tests bring their own.
+    ``transport``, a ``clock`` that counts seconds, how to ``sleep``, the ``jitter`` of waits (a
+    number from 0 to 1), the system's ``nameservers``, and for how long they are asked
+    (``dns_limits``); tests bring their own.
     """
 
     def __init__(  # noqa: PLR0913 - the outside world has as many sides
@@ -45,6 +49,8 @@ class Session:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] | None = None,
+        nameservers: Callable[[], Sequence[Nameserver]] | None = None,
+        dns_limits: Limits | None = None,
     ) -> None:
         self.environ = environ
         self.output = Output(
@@ -54,6 +60,8 @@ class Session:
         self.sleep = sleep
         self.clock = clock
         self._jitter = jitter
+        self._nameservers = nameservers
+        self._dns_limits = dns_limits
         self._profile_name: str | None = None
         self._opened = ExitStack()
 
@@ -98,6 +106,26 @@ class Session:
             log=log,
         )
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether the profile is the demo; where nothing is configured, it is not."""
+        from misar_ips.errors import NotConfiguredError
+
+        with suppress(NotConfiguredError):
+            return self.profile.is_demo
+        return False
+
+    def resolver(self, nameservers: Sequence[Nameserver], limits: Limits | None = None) -> Resolver:
+        """Give what asks DNS: these nameservers, else the system's; in the demo, else nobody."""
+        from misar_ips.dns import Limits, Resolver, system_nameservers
+
+        limits = self._dns_limits or limits or Limits()
+        log = self.output.debug if self.output.verbose else None
+        if not nameservers and self.is_demo:
+            return Resolver((), limits, why_none=_WHY_NO_DNS)
+        asked = nameservers or (self._nameservers or system_nameservers)()
+        return Resolver(asked, limits, log=log)
+
     def jitter(self) -> float:
         """Give a number from 0 to 1 by chance."""
         if self._jitter is not None:
@@ -118,6 +146,17 @@ class Session:
         client = self.__dict__.get("client")  # not opened just to be asked for the time
         server_time: datetime | None = client.server_time if client else None
         return server_time or datetime.now(UTC)
+
+    def carried_out(self) -> tuple[str, ...]:
+        """Give what this run has surely changed, for whoever stops it before that was told."""
+        client = self.__dict__.get("client")
+        return tuple(client.carried_out) if client else ()
+
+    def forget_seen_ips(self) -> None:
+        """Let completion ask anew once this run is over, however it ends: it changes something."""
+        from misar_ips import seen_ips
+
+        self._opened.callback(seen_ips.forget)
 
     def emulator_store(self, path: Path | None = None) -> Store:
         """Give the emulator's state, from its usual place or another."""

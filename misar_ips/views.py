@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
+from misar_ips.check_view import check_lines
+from misar_ips.checks import CheckedIP
 from misar_ips.details import (
     heading,
     ip_details,
@@ -36,7 +38,17 @@ from misar_ips.drawing import (
     folded,
     text_column,
 )
-from misar_ips.models import ChangedIP, DedicatedIP, ProfileEntry, Release, whole_days
+from misar_ips.models import (
+    FAIL,
+    PASS,
+    WARNING,
+    ChangedIP,
+    DedicatedIP,
+    Finding,
+    ProfileEntry,
+    Release,
+    whole_days,
+)
 from misar_ips.text import plain
 from misar_ips.warmup import IPDetails, warm_up_of
 
@@ -46,8 +58,15 @@ if TYPE_CHECKING:
 
     from misar_ips.models import Result
 
+_MARKS = {
+    PASS: Cell("✓", "green"),
+    WARNING: Cell("!", "yellow"),
+    FAIL: Cell("✗", "bold red"),
+}
+_FINDING_WIDTH = 17  # cells before what is said of a finding: mark, name, gap
 
-def of(value: Result, now: datetime, width: int) -> Lines:
+
+def of(value: Result, now: datetime, width: int) -> Lines:  # noqa: PLR0911 - one a kind
     """Give the view of a command's result."""
     if isinstance(value, IPDetails):
         return ip_details(value.ip, value.warm_up, now, width)
@@ -58,6 +77,10 @@ def of(value: Result, now: datetime, width: int) -> Lines:
         return profile_table(entries, width)
     if releases := [each for each in values if isinstance(each, Release)]:
         return release_lines(releases, width)
+    if findings := [each for each in values if isinstance(each, Finding)]:
+        return finding_lines(findings, width)
+    if checked := [each for each in values if isinstance(each, CheckedIP)]:
+        return check_lines(checked, width)
     ips = [each for each in values if isinstance(each, DedicatedIP)]
     return Lines((*ip_table(ips, now, width).lines, *account_lines(ips, now, width)))
 
@@ -132,6 +155,11 @@ def release_lines(releases: Iterable[Release], width: int) -> Lines:
     return Lines(tuple(_released(each, width) for each in releases if each.released))
 
 
+def finding_lines(findings: Iterable[Finding], width: int) -> Lines:
+    """Give a line for each point that `doctor` looked at, and more where it has more to say."""
+    return Lines(tuple(line for each in findings for line in _found(each, width)))
+
+
 def profile_table(profiles: Sequence[ProfileEntry], width: int) -> Lines:
     """Give a table of the configured profiles; the default one is marked."""
     columns = {
@@ -181,6 +209,16 @@ def _started(ip: DedicatedIP, now: datetime) -> tuple[str, str]:
     days = whole_days(ip.started_at, now)
     name = "Provisioned" if ip.provisioned_at or days is None else "Created"
     return name, UNKNOWN if days is None else f"{counted(days, 'day')} ago"
+
+
+def _found(finding: Finding, width: int) -> Iterable[Line]:
+    mark = _MARKS[finding.status]
+    name = Cell(f" {finding.name:<{_FINDING_WIDTH - 2}}")
+    said = plain(" ".join(filter(None, (finding.message, finding.hint))))
+    first, *others = folded(said, width - _FINDING_WIDTH)
+    yield mark, name, Cell(first)
+    for other in others:
+        yield Cell(" " * _FINDING_WIDTH), Cell(other)
 
 
 def _released(release: Release, width: int) -> Line:

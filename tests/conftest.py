@@ -23,8 +23,11 @@ from tests import key_watch
 from tests.key_watch import WATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from misar_ips.dns import Limits
+    from misar_ips.names import Nameserver
 
 KEY = key_watch.KEY
 PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]
@@ -68,6 +71,13 @@ def _no_proxy_and_no_certificates_of_this_machine(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def _no_cache_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @dataclass(frozen=True)
 class Ran:
     """What a run of the program left: its exit code and all that it wrote."""
@@ -89,7 +99,8 @@ class World:
     """The program and everything around it, in this process.
 
     ``environ`` is the program's environment, ``waits`` are the seconds it would have slept. What
-    the program does in its sleep is ``asleep``: nothing, or moving the emulator's clock on.
+    the program does in its sleep is ``asleep``: nothing, or moving the emulator's clock on. It asks
+    the ``nameservers``, of which there are none: no test asks a resolver that is not its own.
     """
 
     environ: dict[str, str]
@@ -97,6 +108,9 @@ class World:
     transport: httpx.BaseTransport | None
     waits: list[float] = field(default_factory=list)
     asleep: Callable[[float], object] = lambda _seconds: None
+    jitter: float = 0.5
+    nameservers: Callable[[], Sequence[Nameserver]] = tuple
+    dns_limits: Limits | None = None
 
     def sleep(self, seconds: float) -> None:
         """Let no time pass, but in the emulator where ``asleep`` says so."""
@@ -117,7 +131,9 @@ class World:
             transport=self.transport,
             sleep=self.sleep,
             clock=lambda: sum(self.waits),
-            jitter=lambda: 0.5,
+            jitter=lambda: self.jitter,
+            nameservers=self.nameservers,
+            dns_limits=self.dns_limits,
         )
         with redirect_stdout(streams["out"]), redirect_stderr(streams["err"]):
             code = main(arguments, session)

@@ -140,6 +140,42 @@ def test_list_filters(world: World, options: list[str], ids: list[str]) -> None:
     assert (ran.code, ran.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("field", "ids"),
+    [
+        ("id", "abc123 def456 ghi789 jkl012"),
+        ("address", "def456 abc123 ghi789 jkl012"),
+        ("rdns", "abc123 ghi789 def456 jkl012"),
+        ("pool", "abc123 ghi789 def456 jkl012"),
+        ("warmup_status", "jkl012 ghi789 def456 abc123"),
+        ("warmup_percent", "jkl012 ghi789 abc123 def456"),
+        ("created_at", "def456 ghi789 abc123 jkl012"),
+    ],
+)
+def test_list_sorts(world: World, field: str, ids: str) -> None:
+    for options in ([], ["--json"]):
+        ran = world.run("list", "--sort", field, *options)
+        assert (ran.code, ran.stderr) == (0, "")
+        assert " ".join(dict.fromkeys(re.findall(r"ip_(\w+)", ran.stdout))) == ids
+
+
+def test_list_sorts_addresses_as_numbers_and_the_unknown_last(world: World) -> None:
+    addresses = [None, "2001:db8::1", "192.0.2.10", "10.0.0.1", "soon", "192.0.2.9"]
+    ips = [{"id": f"x{place}", "address": address} for place, address in enumerate(addresses)]
+    ran = answering(httpx.Response(200, json={"ips": ips}), world).run("list", "--sort", "address")
+    assert re.findall(r"^x(\d)", ran.stdout, re.MULTILINE) == ["3", "5", "2", "1", "4", "0"]
+
+
+def test_list_sorts_by_nothing_else(world: World) -> None:
+    assert world.run("list", "--sort", "size") == Ran(
+        2,
+        "",
+        "Error: `size` can't be sorted by. Fields: id, address, rdns, pool, warmup_status, "
+        "warmup_percent, created_at.\n",
+    )
+    assert world.received() == []
+
+
 def test_a_filter_that_leaves_nothing_says_so(world: World) -> None:
     assert world.run("list", "--pool", "x") == Ran(0, "", "No IP matches.\n")
 

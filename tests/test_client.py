@@ -693,6 +693,40 @@ class TestUpdateAndRelease:
             " It may have been carried out all the same."
         )
 
+    @pytest.mark.parametrize("then", ["400", "401", "403", "409", "422", "429"])
+    def test_a_refusal_of_a_later_try_does_not_undo_an_earlier_one(
+        self, client: Client, emulator: Emulator, then: str
+    ) -> None:
+        for method in ("PATCH", "DELETE"):
+            emulator.faults.add(f"{method}:lost-reply:1")
+            emulator.faults.add(f"{method}:{then}")
+
+        assert client.update("ip_abc123", pool="cold").pool == "cold"
+        client.release("ip_abc123")
+
+        assert "ip_abc123" not in {ip.id for ip in client.list()}
+
+    def test_a_change_that_was_made_but_can_not_be_shown(self, connect: Connect) -> None:
+        with Listener(DONE, reply(status=403)) as server, pytest.raises(APIError) as caught:
+            connect(server.base_url).update("ip_1", pool="cold")
+
+        assert caught.value.message == (
+            "ip_1 was changed, but can't be shown. Could not read ip_1: the API key may not do"
+            " this (HTTP 403)."
+        )
+        assert server.methods == ["PATCH", "GET"]
+
+    def test_what_was_carried_out_is_remembered(self, client: Client) -> None:
+        ordered = client.request().ip.id
+        client.update(ordered, pool="cold")
+        client.release(ordered)
+
+        assert client.carried_out == [
+            f"{ordered} was ordered",
+            f"{ordered} was changed",
+            f"{ordered} was released",
+        ]
+
     def test_a_refusal_is_final(self, client: Client, emulator: Emulator) -> None:
         emulator.faults.add("PATCH:409")
         emulator.faults.add("DELETE:405")

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -756,23 +755,6 @@ def test_a_lock_that_another_holds_is_waited_for_and_then_told(setting: Setting)
     assert setting.path.read_text() == work_profile("")
     # The lock file is still there, as after a process that died; nobody holds it.
     assert setting.run("profile", "use", "work").code == 0
-
-
-def test_several_processes_at_once_lose_no_profile(
-    setting: Setting, server: EmulatorServer
-) -> None:
-    names = ["a", "b", "c", "d", "e"]
-
-    def add(name: str) -> Ran:
-        arguments = ("profile", "add", name, "--base-url", server.base_url)
-        return run_process(*arguments, environ=setting.world.environ, stdin=KEY)
-
-    with ThreadPoolExecutor(len(names)) as threads:
-        codes = [ran.code for ran in threads.map(add, names)]
-    assert codes == [0] * len(names)
-    table = tomllib.loads(setting.path.read_text())
-    assert sorted(table["profiles"]) == names
-    assert table["default_profile"] in names
 
 
 # Any bytes

@@ -6,6 +6,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from misar_ips.emulator.faults import Faults, parse_fault
@@ -525,6 +527,47 @@ def test_no_request_is_answered_with_a_crash(
     assert reply.json()["success"] is (reply.status_code < 400)
 
 
+tokens = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
+paths = st.one_of(
+    st.just("/mail/v1/dedicated-ips"),
+    st.lists(st.sampled_from(["mail", "api", "v1", "dedicated-ips", "ip_abc123", "%", "%2F", ".."]))
+    .map("/".join)
+    .map("/{}".format),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#?")).map(
+        "/{}".format
+    ),
+)
+header_names = st.sampled_from(
+    ["Authorization", "Content-Type", "Content-Length", "Transfer-Encoding", "Host", "Accept"]
+)
+header_values = st.one_of(
+    st.sampled_from([f"Bearer {KEY}", "application/json", "chunked", "-1", "application/json;;="]),
+    st.text(st.characters(max_codepoint=255)),
+)
+
+
+@given(
+    method=tokens | st.sampled_from(["GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"]),
+    path=paths,
+    headers=st.lists(st.tuples(header_names, header_values), max_size=5),
+    body=st.binary(max_size=100),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_method_path_or_header_is_answered_with_a_crash(
+    tmp_path_factory: pytest.TempPathFactory,
+    method: str,
+    path: str,
+    headers: list[tuple[str, str]],
+    body: bytes,
+) -> None:
+    emulator = Emulator(Store(tmp_path_factory.getbasetemp() / "any_request.db"), rate_limit=0)
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    url = httpx.URL(scheme="http", host="emulator", raw_path=path.encode())
+    reply = emulator(httpx.Request(method, url, headers=raw, content=body))
+    assert reply.status_code < 500
+    assert reply.json()["success"] is (reply.status_code < 400)
+
+
 # --- rate limit and latency ------------------------------------------------------------------
 
 
@@ -651,6 +694,44 @@ def test_an_answer_that_never_comes(
         world.client.post(IPS)
     assert caught.value.request.method == "POST"
     assert len(world.addresses()) == ordered
+
+
+def test_a_dripping_reply_takes_a_second_for_each_byte(make_world: Callable[..., World]) -> None:
+    naps: list[float] = []
+    world = make_world(sleep=naps.append)
+    world.emulator.faults.add("POST:drip")
+    drops: list[bytes] = []
+    with world.client.stream("POST", IPS) as reply, pytest.raises(httpx.ReadTimeout):
+        drops.extend(reply.iter_raw())
+    assert (reply.status_code, b"".join(drops), naps) == (201, b" " * 600, [1] * 600)
+    assert len(world.addresses()) == 5
+
+
+def test_a_gzip_bomb_is_small_until_it_is_unpacked(world: World) -> None:
+    world.emulator.faults.add("GET:gzip-bomb")
+    with world.client.stream("GET", IPS) as reply:
+        packed = b"".join(reply.iter_raw())
+    assert len(packed) < 500_000
+    assert len(zlib.decompress(packed, wbits=31)) == 64 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("kind", "start"),
+    [
+        ("twice-named", '{"success": false, "success": true, "ips": [{"id": "ip_abc123"'),
+        ("nan", '{"odd": NaN, "success": true, '),
+        ("long-number", f'{{"odd": {"9" * 5000}, "success": true, '),
+        ("deep", f'{{"odd": {"[" * 100_000}{"]" * 100_000}, "success": true, '),
+    ],
+)
+def test_an_odd_reply_is_the_true_one_with_something_before_it(
+    world: World, kind: str, start: str
+) -> None:
+    true = world.client.get(IPS).text
+    world.emulator.faults.add(f"GET:{kind}")
+    odd = world.client.get(IPS).text
+    assert odd.startswith(start)
+    assert odd.endswith(true.removeprefix("{"))
 
 
 def test_faults_are_counted_in_the_order_they_were_asked_for(world: World) -> None:
@@ -988,6 +1069,55 @@ def test_malformed_http_is_refused(
     assert capfd.readouterr() == ("", "")
 
 
+start_lines = st.one_of(
+    st.binary(max_size=80),
+    st.builds(
+        b"%b %b %b".__mod__,
+        st.tuples(
+            st.sampled_from([b"GET", b"POST", b"", b"\x00", b"get"]),
+            st.sampled_from([b"/", b"/mail/v1/dedicated-ips", b"*", b"http://[", b"//", b"\xff"]),
+            st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2", b"HTTP/1.1.1", b"", b"\xff"]),
+        ),
+    ),
+)
+field_lines = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from(
+        [
+            b"Content-Length: 2",
+            b"Content-Length: x",
+            b"Transfer-Encoding: chunked",
+            b"Expect: 100-continue",
+            b"Connection: close",
+            f"Authorization: Bearer {KEY}".encode(),
+            b" folded",
+        ]
+    ),
+)
+
+
+@given(start_line=start_lines, fields=st.lists(field_lines, max_size=4), body=st.binary(max_size=9))
+@settings(
+    max_examples=150,
+    deadline=None,  # the first example loads modules
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # one server for all is the point
+)
+def test_any_bytes_over_a_socket_are_answered_or_left(
+    server: EmulatorServer,
+    capfd: pytest.CaptureFixture[str],
+    start_line: bytes,
+    fields: list[bytes],
+    body: bytes,
+) -> None:
+    message = b"\r\n".join([start_line, *fields, b"", body])
+    answer = talk(server, message, leave=True)
+    statuses = re.findall(rb"^HTTP/1\.1 (\d+) ", answer, re.MULTILINE)
+    assert bool(statuses) == bool(answer)
+    assert [status for status in statuses if int(status) >= 500] == []
+    # Neither a traceback nor a log.
+    assert capfd.readouterr() == ("", "")
+
+
 def test_an_absurd_body_is_refused_unread(server: EmulatorServer) -> None:
     head = f"POST /mail/v1{IPS} HTTP/1.1\r\nAuthorization: Bearer {KEY}\r\n"
     began = time.perf_counter()
@@ -1046,6 +1176,19 @@ def test_truncated_and_html_arrive_over_a_socket(emulator: Emulator, browser: ht
     cut, page, whole = (browser.get(IPS) for _ in range(3))
     assert len(cut.content) == len(whole.content) // 2
     assert (page.status_code, page.text[:6]) == (502, "<html>")
+
+
+def test_an_endless_reply_ends_when_its_client_leaves(
+    emulator: Emulator, server: EmulatorServer, browser: httpx.Client
+) -> None:
+    emulator.faults.add("GET:endless:1")
+    with browser.stream("GET", IPS) as reply:
+        pieces = reply.iter_raw()
+        assert sum(len(next(pieces)) for _ in range(100)) > 100_000
+    assert browser.get(IPS).status_code == 200
+    began = time.perf_counter()
+    server.close()  # which waits a second for whatever is under way
+    assert time.perf_counter() - began < 0.9
 
 
 def test_a_hang_is_silent_until_the_client_leaves(

@@ -121,6 +121,15 @@ def test_nobody_is_polled_faster_than_every_five_seconds(passing: World, interva
     assert passing.waits == [5.0, 5.0, 5.0, 5.0]
 
 
+@pytest.mark.parametrize(("jitter", "pause"), [(0.0, 54.0), (0.5, 60.0), (1.0, 66.0)])
+def test_polls_are_spread_so_that_machines_drift_apart(
+    passing: World, jitter: float, pause: float
+) -> None:
+    passing.jitter = jitter
+    passing.run("wait", WARMING, "--for", "warmed", "--timeout", "70s")
+    assert passing.waits[0] == pause
+
+
 def test_a_suspended_ip_goes_on_being_waited_for_with_one_warning(passing: World) -> None:
     ran = passing.run("wait", SUSPENDED, "--for", "warmed", "--timeout", "3m")
     assert ran.code == 11

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,19 +11,19 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pexpect  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 from misar_ips import errors
 from misar_ips.config import choose_profile
 from misar_ips.emulator.faults import KINDS
+from misar_ips.lessons import LESSONS
+from scripts.readme import examples, with_examples_run
 
 if TYPE_CHECKING:
     from misar_ips.emulator.server import EmulatorServer
     from tests.conftest import World
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
-REQUESTED_ID = re.compile(r"ip_[0-9a-f]{16}")  # a new IP's id is random
 
 
 def blocks(language: str) -> list[str]:
@@ -32,39 +31,13 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
-def examples() -> list[tuple[str, str]]:
-    """Give each example's command and what the README says that it prints."""
-    return [
-        (command, printed)
-        for block in blocks("console")
-        for command, printed in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
-    ]
-
-
-def typed(command: str, environ: dict[str, str]) -> str:
-    """Give what a terminal of 80 columns shows when the command is typed into bash."""
-    shell = pexpect.spawn(
-        "bash",
-        ["-c", command],
-        env={**environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
-        dimensions=(24, 80),
-        encoding="utf-8",
-        timeout=30,
-    )
-    shell.expect(pexpect.EOF)
-    shown = str(shell.before)
-    shell.close()
-    return REQUESTED_ID.sub("ip_5d0c1f3a9b7e2468", shown.replace("\r\n", "\n"))
-
-
-def test_the_examples_print_what_the_readme_says(environ: dict[str, str]) -> None:
+def test_the_examples_print_what_the_readme_says(tmp_path: Path) -> None:
     if shutil.which("jq") is None:
         pytest.skip("jq, which some examples pipe into, is not installed")
-    environ |= {"NO_COLOR": "1", "LANG": "C.UTF-8"}
-    del environ["MISARMAIL_API_KEY"], environ["COLUMNS"]
-    assert len(examples()) >= 12
-    for command, printed in examples():
-        assert (command, typed(command, environ).strip("\n")) == (command, printed.strip("\n"))
+    written = examples(README)
+    assert len(written) >= 13
+    for example, run in zip(written, examples(with_examples_run(README, tmp_path)), strict=True):
+        assert example == run
 
 
 def test_the_exit_codes_are_the_programs() -> None:
@@ -80,10 +53,7 @@ def test_the_exit_codes_are_the_programs() -> None:
 
 
 def test_every_command_and_option_is_documented(world: World) -> None:
-    commands = ["list", "show", "request", "wait", "update", "release"]
-    commands += [f"profile {name}" for name in ("add", "list", "use", "remove")]
-    commands += [f"emulator {name}" for name in ("serve", "advance", "reset")]
-    for command in commands:
+    for command in LESSONS:
         assert f"misar-ips {command}" in README
         for option in re.findall(r"(--[a-z-]+)", world.run(*command.split(), "--help").stdout):
             assert option in {"--help", *re.findall(r"--[a-z-]+", README)}

@@ -176,15 +176,46 @@ def test_no_answer_at_all_is_no_and_ends_the_line(world: World) -> None:
 
 def test_yes_answers_the_question(world: World) -> None:
     assert world.run("release", WARMED, "--yes") == Ran(0, RELEASED_WARMED, "")
-    assert world.run("release", "-y", WARMING, terminal="in out err") == Ran(
-        0, "✓ Released ip_abc123 (198.51.100.42).\n", ""
-    )
+    assert world.run("release", "-y", WARMING, "--json", terminal="in out err").code == 0
 
 
 def test_a_refused_question_as_json(world: World) -> None:
     ran = world.run("release", WARMING, "--json", stdin="n\n", terminal="in err")
     cancelled = '{"error": {"code": "cancelled", "message": "Nothing was changed."}}\n'
     assert ran == Ran(1, "", f"{LOSSES_OF_WARMING}Release ip_abc123? [y/N] {cancelled}")
+
+
+# What is left in DNS
+
+
+def test_people_are_told_which_dns_records_may_be_left(world: World) -> None:
+    ran = world.run("release", "--yes", WARMING, NOT_STARTED, terminal="in out err")
+    assert ran == Ran(
+        0,
+        "✓ Released ip_abc123 (198.51.100.42).\n✓ Released ip_jkl012 (198.51.100.131).\n",
+        "DNS may still point at 198.51.100.42: the A record of mail.yourdomain.com, and\n"
+        "SPF records with ip4:198.51.100.42.\n",
+    )
+
+
+def test_scripts_are_told_nothing_of_dns(world: World) -> None:
+    assert world.run("release", "--yes", WARMING, terminal="in err").stderr == ""
+    assert world.run("release", "--yes", WARMED, "--json", terminal="in out err").stderr == ""
+
+
+def test_dns_records_of_an_ipv6_address(world: World) -> None:
+    ip = {"id": "x6", "address": "2001:db8::1", "rdns": "m\x1b.example.com"}
+    world.transport = httpx.MockTransport(lambda _request: httpx.Response(200, json={"ip": ip}))
+    ran = world.run("release", "--yes", "x6", terminal="out")
+    assert ran.stderr == (
+        "DNS may still point at 2001:db8::1: the AAAA record of m\\x1b.example.com, and SPF "
+        "records with ip6:2001:db8::1.\n"
+    )
+
+
+def test_what_was_not_released_is_still_wanted_in_dns(world: World) -> None:
+    world.emulator.faults.add("DELETE:409")
+    assert "DNS" not in world.run("release", "--yes", WARMING, terminal="in out err").stderr
 
 
 # The last IP of its pool

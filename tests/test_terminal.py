@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import select
 import signal
 import sys
 import termios
@@ -49,6 +50,12 @@ ip_def456  198.51.100.17  warmed
 
 The reputation history of ip_def456 is discarded for good. Release ip_def456?
 [y/N] """
+
+
+LEFT_IN_DNS = """\
+DNS may still point at 198.51.100.17: the A record of tx.yourdomain.com, and SPF
+records with ip4:198.51.100.17.
+"""
 
 
 class NoticingEmulator(Emulator):
@@ -195,7 +202,7 @@ def test_an_error_is_wrapped_at_words_and_red(start: Start) -> None:
 @pytest.mark.parametrize(
     ("answer", "code", "told"),
     [
-        ("y\r", 0, "y\n✓ Released ip_def456 (198.51.100.17).\n"),
+        ("y\r", 0, f"y\n✓ Released ip_def456 (198.51.100.17).\n{LEFT_IN_DNS}"),
         ("n\r", 1, "n\nError: Nothing was changed.\n"),
         ("\r", 1, "\nError: Nothing was changed.\n"),
         (CTRL_D, 1, "\nError: Nothing was changed.\n"),
@@ -312,6 +319,44 @@ def test_ctrl_c_as_json(start: Start, emulator: NoticingEmulator) -> None:
     emulator.wait_for("GET dedicated-ips")
     run.press(CTRL_C)
     assert run.end() == (130, '^C{"error": {"code": "interrupted", "message": "Stopped."}}\n')
+
+
+def test_ctrl_c_in_a_wait_between_two_tries(start: Start, emulator: NoticingEmulator) -> None:
+    emulator.faults.add("POST:429")
+    run = start("request", "--debug", columns=200)
+    run.wait_for("waiting 1.00 s before try 2 of 4")
+    run.press(CTRL_C)
+    code, shown = run.end()
+    assert (code, shown.splitlines()[-1]) == (130, "Error: Stopped.")
+
+
+def test_ctrl_c_before_the_request_while_a_command_gives_the_key(
+    start: Start, emulator: NoticingEmulator, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("[profiles.vault]\napi_key_command = \"sh -c 'echo locked > /dev/tty; cat'\"\n")
+    file.chmod(0o600)
+    os.mkfifo(tmp_path / "never")
+    file.write_text(file.read_text().replace("; cat", f"; cat {tmp_path / 'never'}"))
+    run = start("list", "--profile", "vault", MISAR_IPS_CONFIG=str(file), columns=200)
+    run.wait_for("locked")
+    run.press(CTRL_C)
+    code, shown = run.end()
+    assert (code, shown.splitlines()[-1]) == (130, "Error: Stopped.")
+    assert list(emulator.received) == []
+
+
+def test_ctrl_c_while_a_long_list_is_drawn(start: Start, store: Store) -> None:
+    while store.request("marketing", None, limit=1000):
+        pass
+    run = start("list")
+    # It has begun, and can't end: a terminal takes a fraction of the list unread.
+    assert select.select([run.process.child_fd], [], [], SECONDS)[0]
+    run.press(CTRL_C)
+    code, shown = run.end()
+    assert code == 130
+    assert shown.count("Error: Stopped.\n") == 1
+    assert "Traceback" not in shown
 
 
 # The hidden prompt

@@ -210,6 +210,8 @@ class _Connection(BaseHTTPRequestHandler):
         # Read ahead of its sending by httpx, unless it is a fault's body that is made meanwhile.
         is_whole = response.is_stream_consumed
         self.close_connection |= not is_whole
+        if is_whole:  # httpx names no length where it is 0, and the client would wait for more
+            response.headers["Content-Length"] = str(len(response.content))
         response.headers["Connection"] = "close" if self.close_connection else "keep-alive"
         head = f"HTTP/1.1 {response.status_code} {response.reason_phrase}\r\n".encode("latin-1")
         fields = b"".join(b"%b: %b\r\n" % field for field in response.headers.raw)

@@ -1,0 +1,115 @@
+"""The man page, made of what `--help` is made of, and of the README's exit codes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from misar_ips import __version__
+from misar_ips.cli import app
+from misar_ips.errors import ExitCode
+from misar_ips.lessons import EXIT_CODES, LESSONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Command = Any  # Typer's, of which it makes no public class
+
+_DESCRIPTION = """\
+Lists, orders, changes and releases MisarMail's dedicated sending IPs, and shows how their warm-up
+goes. Results go to standard output: drawn for people on a terminal, tab-separated lines elsewhere,
+one JSON document with --json. Everything else goes to standard error.
+
+An IP is named by its id or by its address."""
+
+_ENVIRONMENT = {
+    "MISAR_IPS_PROFILE": "The profile to use where --profile does not name one.",
+    "MISARMAIL_API_KEY": "The key to use where no profile is named.",
+    "MISARMAIL_BASE_URL": "The server, together with MISARMAIL_API_KEY.",
+    "MISAR_IPS_CONFIG": "The configuration file.",
+    "MISAR_IPS_EMULATOR_DB": "Where the emulator keeps its state.",
+    "NO_COLOR, FORCE_COLOR, TERM, COLUMNS": "Whether output is coloured, and how wide it is.",
+    "HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR": "The way to the server, and whom to "
+    "trust.",
+}
+
+_FILES = {
+    "~/.config/misar-ips/config.toml": "Profiles, and which one is the default; on macOS in "
+    "~/Library/Application Support/misar-ips.",
+}
+
+
+def man_page() -> str:
+    """Give misar-ips(1) in troff's man macros."""
+    root: Command = typer.main.get_command(app)
+    lines = [
+        f'.TH MISAR\\-IPS 1 "" "misar\\-ips {__version__}" "User Commands"',
+        ".SH NAME",
+        "misar\\-ips \\- manage MisarMail dedicated sending IPs",
+        ".SH SYNOPSIS",
+        ".B misar\\-ips",
+        "\\fICOMMAND\\fR [\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]",
+        ".SH DESCRIPTION",
+        *_paragraphs(_DESCRIPTION),
+        ".SH OPTIONS",
+        *_options(root),
+        ".SH COMMANDS",
+        *(line for name, command in root.commands.items() for line in _command(name, command)),
+        ".SH EXIT STATUS",
+        *_terms({str(int(code)): EXIT_CODES[code] for code in ExitCode}),
+        ".SH ENVIRONMENT",
+        *_terms(_ENVIRONMENT),
+        ".SH FILES",
+        *_terms(_FILES),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _command(name: str, command: Command) -> Iterator[str]:
+    if hasattr(command, "commands"):
+        for inner, each in command.commands.items():
+            yield from _command(f"{name} {inner}", each)
+        return
+    arguments = " ".join(each.metavar for each in _arguments(command))
+    yield f".SS misar\\-ips {_escaped(f'{name} {arguments}'.strip())}"
+    yield from _paragraphs(command.help)
+    yield from _options(command)
+    yield from (".PP", "Examples:", ".PP", ".nf", ".RS 4")
+    yield from (_escaped(example) for example in LESSONS[name].examples)
+    yield from (".RE", ".fi", ".PP")
+
+
+def _arguments(command: Command) -> list[Command]:
+    return [each for each in command.params if each.param_type_name == "argument"]
+
+
+def _options(command: Command) -> list[str]:
+    options = [each for each in command.params if each.param_type_name == "option"]
+    terms = {}
+    for option in options:
+        names = ", ".join(sorted(option.opts, key=len))
+        metavar = f" {option.metavar}" if option.metavar else ""
+        terms[f"{names}{metavar}"] = option.help
+    return _terms(terms)
+
+
+def _terms(terms: dict[str, str]) -> list[str]:
+    """Give a list of terms, each with what it means."""
+    return [
+        line
+        for term, meaning in terms.items()
+        for line in (".TP", f".B {_escaped(term)}", _escaped(meaning))
+    ]
+
+
+def _paragraphs(text: str) -> list[str]:
+    paragraphs = [" ".join(each.split()) for each in text.split("\n\n")]
+    return [line for each in paragraphs for line in (".PP", _escaped(each))]
+
+
+def _escaped(text: str) -> str:
+    """Give a text without what troff would read as its own: backslashes, hyphens, dots."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "")
+    return re.sub(r"^([.'])", r"\\&\1", escaped)

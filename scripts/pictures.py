@@ -1,0 +1,89 @@
+"""The README's pictures: what a terminal shows, as rich's own export draws it."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
+
+from misar_ips.__main__ import main
+from misar_ips.emulator.store import Store
+from misar_ips.session import Session
+
+PICTURES = {"list.svg": ("list", 96), "show.svg": ("show ip_abc123", 80)}
+"""Each picture's command, and the width in columns of its terminal."""
+
+_THEME = TerminalTheme(
+    (16, 24, 32),
+    (216, 222, 228),
+    [
+        (56, 66, 78),
+        (255, 123, 114),
+        (126, 211, 133),
+        (240, 198, 116),
+        (121, 184, 255),
+        (210, 168, 255),
+        (118, 227, 234),
+        (216, 222, 228),
+    ],
+)
+"""Light on dark, with a background of its own: it can be read on a light page and on a dark one."""
+
+_FRAME = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">
+<title>TITLE</title>
+<style>
+.{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; \
+font-size: {char_height}px; line-height: {line_height}px; }}
+{styles}
+</style>
+<defs>
+<clipPath id="{unique_id}-clip-terminal"><rect width="{terminal_width}" \
+height="{terminal_height}"/></clipPath>
+{lines}
+</defs>
+<rect width="100%" height="100%" rx="8" fill="#101820"/>
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix" xml:space="preserve">
+{matrix}
+</g>
+</g>
+</svg>
+"""
+"""An SVG without a window's frame, and without the fonts that rich's own fetches from elsewhere."""
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def picture(command: str, columns: int) -> str:
+    """Give the SVG of what a command shows of the emulator on its first day."""
+    console = Console(file=io.StringIO(), width=columns, record=True, force_terminal=True)
+    console.print(
+        Text(f"$ misar-ips {command}"), Text.from_ansi(_shown(command, columns)), sep="\n"
+    )
+    frame = _FRAME.replace("TITLE", f"misar-ips {command}")
+    svg = console.export_svg(theme=_THEME, code_format=frame, unique_id="terminal")
+    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+
+
+def _shown(command: str, columns: int) -> str:
+    terminal = _Terminal()
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder, "emulator.db")
+        Store(database, real_time=lambda: 0.0).close()
+        environ = {
+            "MISAR_IPS_EMULATOR_DB": str(database),
+            "COLUMNS": str(columns),
+            "TERM": "xterm-256color",
+        }
+        session = Session(environ=environ, stdin=_Terminal(), stdout=terminal, stderr=terminal)
+        main([*command.split(), "--profile", "demo"], session)
+    return terminal.getvalue()

@@ -1,0 +1,111 @@
+"""What is generated is current, and what is written by hand tells of all that there is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
+
+import pytest
+
+import misar_ips
+from misar_ips.errors import ExitCode
+from misar_ips.lessons import EXIT_CODES, LESSONS
+from scripts.man_page import man_page
+from scripts.pictures import PICTURES, picture
+from scripts.regenerate import ROOT
+
+if TYPE_CHECKING:
+    from tests.conftest import World
+
+REGENERATE = "run `python -m scripts.regenerate`"
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+MAN_PAGE = ROOT / "man" / "misar-ips.1"
+
+
+def test_the_man_page_is_current() -> None:
+    assert MAN_PAGE.read_text(encoding="utf-8") == man_page(), REGENERATE
+
+
+def test_the_man_page_is_one_that_man_can_show() -> None:
+    if shutil.which("groff") is None:
+        pytest.skip("groff is not installed")
+    shown = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-ww", "-P-c", str(MAN_PAGE)],  # noqa: S607 - wherever it is
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+    )
+    assert shown.stderr == ""
+    text = re.sub(".\b", "", shown.stdout)
+    for section in ("NAME", "SYNOPSIS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES"):
+        assert f"\n{section}\n" in text
+    for command in LESSONS:
+        assert f"misar-ips {command}" in text
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_pictures_are_current_and_fetch_nothing(name: str) -> None:
+    path = ROOT / "pictures" / name
+    svg = path.read_text(encoding="utf-8")
+    assert svg == picture(*PICTURES[name]), REGENERATE
+    assert ET.fromstring(svg).tag.endswith("svg")  # noqa: S314 - a file of ours
+    assert set(re.findall(r"https?://[^\"' )]+", svg)) == {"http://www.w3.org/2000/svg"}
+    assert path.stat().st_size < 30_000
+    assert f"(pictures/{name})" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def luminance(colour: str) -> float:
+    """Give a colour's relative luminance, as WCAG 2 defines it."""
+    shares = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    linear = [
+        each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in shares
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_pictures_can_be_read_on_any_page(name: str) -> None:
+    svg = (ROOT / "pictures" / name).read_text(encoding="utf-8")
+    [background] = re.findall(r'<rect width="100%" height="100%" .*? fill="(#\w{6})"', svg)
+    colours = re.findall(r"fill: (#\w{6})", svg)
+    assert len(colours) >= 5
+    for colour in colours:
+        assert (luminance(colour) + 0.05) / (luminance(background) + 0.05) >= 4.5
+
+
+def test_every_commands_help_teaches(world: World) -> None:
+    for command, lesson in LESSONS.items():
+        ran = world.run(*command.split(), "--help")
+        usage, _, rest = ran.stdout.partition("\n\n")
+        sentence, options, examples = re.split(r"\n\n(?=Options:|  Examples:)", rest)
+        assert usage.startswith(f"Usage: misar-ips {command} ")
+        assert sentence.split("\n\n")[0].rstrip().endswith(".")
+        assert "--help" in options
+        shown, _, codes = examples.partition("\n\n  Exit codes:\n")
+        assert shown == "\n".join(["  Examples:", *(f"    {each}" for each in lesson.examples)])
+        assert all(example.startswith(f"misar-ips {command}") for example in lesson.examples)
+        expected = sorted({*lesson.exit_codes, ExitCode.INTERRUPTED})
+        assert re.findall(r"^ +(\d+)  ", codes, re.MULTILINE) == [str(int(c)) for c in expected]
+        assert max(len(line) for line in ran.stdout.splitlines()) <= 80 or "jq" in shown
+    assert set(EXIT_CODES) == set(ExitCode)
+
+
+def test_the_changelog_is_of_this_version() -> None:
+    assert CHANGELOG.startswith("# Changelog\n")
+    headings = re.findall(r"^## \[(.*?)\](?: - (\d{4}-\d\d-\d\d))?$", CHANGELOG, re.MULTILINE)
+    assert headings[0][0] in {"Unreleased", misar_ips.__version__}
+    kinds = set(re.findall(r"^### (.*)$", CHANGELOG, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_contributing_names_every_module_and_check() -> None:
+    modules = {path.stem for path in (ROOT / "misar_ips").glob("*.py")} - {"__init__", "__main__"}
+    named = set(re.findall(r"`(\w+)(?:\.py)?`", CONTRIBUTING))
+    assert modules - named == set()
+    commands = re.findall(r"\.venv/bin/(\w+)", (ROOT / ".ci/run").read_text(encoding="utf-8"))
+    for command in {"pytest", *commands} - {"pip", "python"}:
+        assert command in CONTRIBUTING

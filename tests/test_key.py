@@ -1,0 +1,226 @@
+"""The key is seen nowhere: that the watch over it notices, and what other processes can see."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import KEY
+from tests.listener import NO_IPS, Listener, play
+
+# The watch itself: each of these tests lets the key be seen, and must fail for it ----------------
+
+LEAKS = """
+import logging
+import subprocess
+import sys
+
+import httpx
+
+from misar_ips import Client, MisarError
+from misar_ips.session import Session
+from tests.conftest import KEY
+from tests.key_watch import WATCH
+
+
+def test_stdout():
+    print(f"key: {KEY}")
+
+
+def test_stderr_of_a_child():
+    program = "import sys; print(sys.stdin.read())"
+    subprocess.run([sys.executable, "-c", program], input=KEY, text=True)
+
+
+def test_output_of_a_child_that_is_kept():
+    program = "import sys; print(sys.stdin.read())"
+    subprocess.run([sys.executable, "-c", program], input=KEY, text=True, capture_output=True)
+
+
+def test_command_line_of_a_child():
+    subprocess.run(["true", f"--key={KEY}"])
+
+
+def test_log():
+    logging.getLogger("some.library").debug("sent %s", KEY)
+
+
+def test_message_of_an_error():
+    MisarError(f"The key {KEY} is wrong.")
+
+
+def test_hint_of_an_error():
+    MisarError("The key is wrong.", hint=KEY)
+
+
+def test_note_of_an_error():
+    MisarError("The key is wrong.").add_note(KEY)
+
+
+def test_cause_of_an_error():
+    try:
+        try:
+            raise ValueError(KEY)
+        except ValueError as cause:
+            raise MisarError("The key is wrong.") from cause
+    except MisarError:
+        pass
+
+
+def test_object_within_a_session(world, monkeypatch):
+    monkeypatch.setattr(Client, "__repr__", lambda client: f"<{KEY}>")
+    world.run("list")
+
+
+def test_file_of_the_emulator(tmp_path):
+    (tmp_path / "emulator.db-journal").write_text(KEY)
+"""
+
+HARMLESS = """
+import subprocess
+
+from tests.conftest import KEY
+
+
+def test_key_in_the_environment_of_a_child():
+    subprocess.run(["true"], env={"MISARMAIL_API_KEY": KEY})
+
+
+def test_key_in_the_configuration(tmp_path):
+    (tmp_path / "config.toml").write_text(KEY)
+    print("key: msk_5ec2e75e…")
+"""
+
+
+def ended(content: str, tmp_path: Path) -> dict[str, list[str]]:
+    """Run tests in a process of its own; give the names of those that passed and of the others."""
+    file = tmp_path / "test_leaks.py"
+    file.write_text(content)
+    plugins = ["-p", "tests.conftest", "-p", "no:cacheprovider"]
+    silence = ["-rA", "--tb=no", "--show-capture=no"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-c", "pyproject.toml", *plugins, *silence, str(file)],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+    )
+    found: dict[str, list[str]] = {}
+    for outcome, name in re.findall(r"^(PASSED|FAILED|ERROR) .*::(\w+)", done.stdout, re.MULTILINE):
+        found.setdefault(name, []).append(outcome)
+    return found
+
+
+def test_every_way_to_show_the_key_fails_a_test(tmp_path: Path) -> None:
+    leaking = re.findall(r"^def (test_\w+)", LEAKS, re.MULTILINE)
+    found = ended(LEAKS, tmp_path)
+    assert set(found) == set(leaking)
+    assert [name for name, outcomes in found.items() if outcomes == ["PASSED"]] == []
+
+
+def test_keeping_the_key_where_it_belongs_fails_none(tmp_path: Path) -> None:
+    assert ended(HARMLESS, tmp_path) == {
+        "test_key_in_the_environment_of_a_child": ["PASSED"],
+        "test_key_in_the_configuration": ["PASSED"],
+    }
+
+
+# What other processes can see --------------------------------------------------------------------
+
+
+def command_lines() -> list[bytes]:
+    """Give the command line of every process of this machine."""
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(file.read_bytes())
+        except OSError:  # it has ended
+            continue
+    return lines
+
+
+def while_running(environ: dict[str, str], *arguments: str, stdin: str = "") -> list[bytes]:
+    """Run the program; give every command line there is while the server answers it."""
+    seen: list[bytes] = []
+
+    def look_and_answer(connection: socket.socket) -> None:
+        seen.extend(command_lines())
+        play(NO_IPS, connection)
+
+    with Listener(look_and_answer) as server:
+        line = [argument.replace("BASE_URL", server.base_url) for argument in arguments]
+        done = subprocess.run(
+            [sys.executable, "-m", "misar_ips", *line],
+            env={**environ, "MISARMAIL_BASE_URL": server.base_url},
+            input=stdin,
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+        )
+    assert done.returncode == 0, done.stderr
+    assert KEY.encode() in b"".join(server.received)
+    return seen
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs Linux's /proc")
+class TestTheProcessList:
+    def test_a_key_from_the_environment(self, environ: dict[str, str]) -> None:
+        self.shows_the_program_but_no_key(while_running(environ, "list"))
+
+    def test_a_key_from_standard_input(self, environ: dict[str, str]) -> None:
+        del environ["MISARMAIL_API_KEY"]
+        arguments = ("profile", "add", "work", "--base-url", "BASE_URL")
+        self.shows_the_program_but_no_key(while_running(environ, *arguments, stdin=KEY))
+
+    def test_a_key_from_a_command(self, environ: dict[str, str], tmp_path: Path) -> None:
+        (tmp_path / "key").write_text(KEY)
+        del environ["MISARMAIL_API_KEY"]
+        arguments = ("profile", "add", "vault", "--base-url", "BASE_URL")
+        command = f"cat {tmp_path / 'key'}"
+        seen = while_running(environ, *arguments, "--api-key-command", command)
+        self.shows_the_program_but_no_key(seen)
+
+    def shows_the_program_but_no_key(self, seen: list[bytes]) -> None:
+        assert [line for line in seen if b"misar_ips" in line]
+        assert [line for line in seen if KEY.encode() in line] == []
+
+
+# The emulator's log ------------------------------------------------------------------------------
+
+
+def test_the_emulator_writes_no_key_anywhere(environ: dict[str, str]) -> None:
+    request_lines = ["GET /mail/v1/dedicated-ips HTTP/1.1", f"GET /{KEY} HTTP/1.1"]
+    request_lines += [f"{KEY} / HTTP/1.1", f"GET / {KEY}", KEY]
+    with subprocess.Popen(
+        [sys.executable, "-m", "misar_ips", "emulator", "serve", "--port", "0"],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdout
+        port = int(process.stdout.readline().split(":")[2].split("/")[0])
+        answers = [
+            answer_to(port, f"{line}\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode())
+            for line in request_lines
+        ]
+        process.terminate()
+        written, errors = process.communicate(timeout=20)
+    assert [answer.split()[1] for answer in answers] == [b"200", b"404", b"404", b"400", b"400"]
+    assert KEY.encode() not in b"".join(answers)
+    assert (process.returncode, written) == (0, "")
+    assert KEY not in errors
+
+
+def answer_to(port: int, message: bytes) -> bytes:
+    """Send bytes, say that there will be no more, and give all that comes back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(message)
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as answer:
+            return answer.read()

@@ -1,0 +1,272 @@
+"""The emulator under load: fifty clients at once, over sockets and as processes, and SIGKILL."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from misar_ips.emulator.handler import Emulator
+from misar_ips.emulator.store import Store
+from tests.conftest import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.load
+
+CLIENTS = 50
+SECONDS = 10.0
+LIMIT = 5  # dedicated IPs of the plan
+IPS = "/dedicated-ips"
+HEADERS = {"Authorization": f"Bearer {KEY}"}
+
+
+@dataclass
+class BusyClient:
+    """A client that orders, changes and releases one IP after the other, and checks what it sees.
+
+    It knows its IP by the hostname that it gave it. ``troubles`` are broken promises: what must
+    never be seen.
+    """
+
+    http: httpx.Client
+    name: str
+    requests: int = 0
+    orders: int = 0
+    lost: int = 0
+    troubles: list[str] = field(default_factory=list)
+
+    def work(self, until: float) -> None:
+        """Go round and round; where an answer is lost, begin anew with what the server has."""
+        while time.monotonic() < until:
+            try:
+                self.go_round()
+            except httpx.TransportError:
+                self.lost += 1
+                threading.Event().wait(0.02)  # the server may be starting again
+
+    def go_round(self) -> None:
+        mine = [ip for ip in self.list() if ip["rdns"] == self.hostname]
+        if mine:  # an order whose answer was lost
+            ip_id = mine[0]["id"]
+        else:
+            reply = self.send("POST", IPS, rdns=self.hostname)
+            if reply.status_code != httpx.codes.CREATED:
+                self.expect(reply.json().get("code") == "plan_limit_exceeded", reply.text)
+                return
+            self.orders += 1
+            ip_id = reply.json()["ip"]["id"]
+        # Each of these was acknowledged before the next is sent, and must be seen by it.
+        self.expect(self.pool_of(ip_id) is not None, "an order was lost")
+        changed = self.send("PATCH", f"{IPS}/{ip_id}", pool=f"pool_{self.requests}")
+        self.expect(changed.status_code == httpx.codes.OK, changed.text)
+        self.expect(self.pool_of(ip_id) == changed.json()["ip"]["pool"], "a change was lost")
+        released = self.send("DELETE", f"{IPS}/{ip_id}")
+        self.expect(released.status_code == httpx.codes.OK, released.text)
+        self.expect(self.pool_of(ip_id) is None, "a release was lost")
+
+    @property
+    def hostname(self) -> str:
+        return f"{self.name}.example.com"
+
+    def list(self) -> list[dict[str, Any]]:
+        ips: list[dict[str, Any]] = self.send("GET", IPS).json()["ips"]
+        addresses = [ip["address"] for ip in ips]
+        self.expect(len(addresses) <= LIMIT, f"{len(addresses)} IPs")
+        self.expect(len(addresses) == len(set(addresses)), f"twice in {addresses}")
+        return ips
+
+    def pool_of(self, ip_id: str) -> str | None:
+        reply = self.send("GET", f"{IPS}/{ip_id}")
+        return str(reply.json()["ip"]["pool"]) if reply.is_success else None
+
+    def send(self, method: str, path: str, **body: str) -> httpx.Response:
+        self.requests += 1
+        reply = self.http.request(method, path, json=body or None)
+        self.expect(not reply.is_server_error, f"{reply.status_code} {reply.text}")
+        return reply
+
+    def expect(self, is_so: bool, what: str) -> None:  # noqa: FBT001 - as `assert` takes it
+        if not is_so:
+            self.troubles.append(what)
+
+
+def free_one_place(path: Path) -> None:
+    """Leave the clients two of the plan's five places to compete for."""
+    Store(path).release("ip_jkl012")
+
+
+def over_a_socket(base_url: str, number: int, until: float) -> BusyClient:
+    with httpx.Client(base_url=base_url, headers=HEADERS, timeout=60, trust_env=False) as http:
+        client = BusyClient(http, f"client{number}")
+        client.work(until)
+    return client
+
+
+def in_process(path: str, number: int, barrier: Any, results: Any) -> None:  # noqa: ANN401 - they have no names
+    """Run in a process of its own, with an emulator in it as `--profile demo` has."""
+    transport = httpx.MockTransport(Emulator(Store(Path(path)), rate_limit=0))
+    with httpx.Client(
+        transport=transport, base_url="http://emulator/mail/v1", headers=HEADERS
+    ) as http:
+        client = BusyClient(http, f"process{number}")
+        barrier.wait()
+        client.work(time.monotonic() + SECONDS)
+    results.put((client.requests, client.orders, client.lost, client.troubles))
+
+
+SERVE = """
+import sys
+from pathlib import Path
+from misar_ips.emulator.handler import Emulator
+from misar_ips.emulator.server import EmulatorServer
+from misar_ips.emulator.store import Store
+
+store = Store(Path(sys.argv[1]))
+server = EmulatorServer(Emulator(store, rate_limit=0), port=int(sys.argv[2]))
+print(server.port, flush=True)
+server.serve_forever()
+"""
+
+
+class Serving:
+    """The emulator in a process of its own, which can be killed and started again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.port = 0
+        self.written = ""
+        self._process = self._start()
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/mail/v1"
+
+    def kill_and_start_again(self) -> None:
+        self.kill()
+        self._process = self._start()
+
+    def kill(self) -> None:
+        """Kill it, and keep what it has written."""
+        self._process.kill()
+        self.written += "".join(self._process.communicate())
+
+    def _start(self) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(self._path), str(self.port)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        )
+        assert process.stdout
+        self.port = int(process.stdout.readline())
+        return process
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Serving]:
+    free_one_place(tmp_path / "emulator.db")
+    serving = Serving(tmp_path / "emulator.db")
+    yield serving
+    serving.kill()
+    assert serving.written == ""
+
+
+@contextmanager
+def slow_clients(port: int, until: float) -> Iterator[list[socket.socket]]:
+    """Keep as many clients beside the others as there are, half of them silent for ever.
+
+    The other half send a byte of a request each second.
+    """
+    request = b"GET /mail/v1/dedicated-ips HTTP/1.1\r\nX-Slow: " + b"x" * 100
+    with ExitStack() as opened:
+        connections = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+            for _ in range(CLIENTS)
+        ]
+
+        def drip() -> None:
+            for byte in request:
+                for connection in connections[::2]:
+                    connection.sendall(bytes([byte]))
+                if time.monotonic() > until:
+                    return
+                time.sleep(1)
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        yield connections
+        thread.join()
+
+
+def all_at_once(work: Callable[[int], BusyClient]) -> list[BusyClient]:
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        return list(pool.map(work, range(CLIENTS)))
+
+
+def test_fifty_clients_over_sockets_beside_fifty_slow_ones(serving: Serving) -> None:
+    until = time.monotonic() + SECONDS
+    with slow_clients(serving.port, until):
+        clients = all_at_once(lambda number: over_a_socket(serving.base_url, number, until))
+
+    assert [trouble for client in clients for trouble in client.troubles] == []
+    assert sum(client.lost for client in clients) == 0
+    assert min(client.requests for client in clients) >= 2
+    assert sum(client.orders for client in clients) > 50
+
+
+def test_a_server_that_is_killed_again_and_again_loses_no_acknowledged_change(
+    serving: Serving,
+) -> None:
+    until = time.monotonic() + SECONDS
+    has_ended = threading.Event()
+
+    def kill_now_and_then() -> None:
+        while not has_ended.wait(0.7):
+            serving.kill_and_start_again()
+
+    killer = threading.Thread(target=kill_now_and_then)
+    killer.start()
+    clients = all_at_once(lambda number: over_a_socket(serving.base_url, number, until))
+    has_ended.set()
+    killer.join()
+
+    assert [trouble for client in clients for trouble in client.troubles] == []
+    assert sum(client.lost for client in clients) > 50
+    assert sum(client.orders for client in clients) > 20
+
+
+def test_fifty_processes_with_an_emulator_each(tmp_path: Path) -> None:
+    path = tmp_path / "emulator.db"
+    free_one_place(path)
+    context = multiprocessing.get_context("spawn")
+    results, barrier = context.Queue(), context.Barrier(CLIENTS)
+    processes = [
+        context.Process(target=in_process, args=(str(path), number, barrier, results))
+        for number in range(CLIENTS)
+    ]
+    for process in processes:
+        process.start()
+    seen = [results.get(timeout=120) for _ in processes]
+    for process in processes:
+        process.join()
+
+    assert [process.exitcode for process in processes] == [0] * CLIENTS
+    assert [trouble for *_, troubles in seen for trouble in troubles] == []
+    assert sum(lost for _, _, lost, _ in seen) == 0
+    assert sum(orders for _, orders, _, _ in seen) > 20
+    assert min(requests for requests, *_ in seen) >= 2
