@@ -789,6 +789,53 @@ class TestReading:
         assert caught.value.message == "No dedicated IP of this account is 192.0.2.1."
         assert caught.value.hint == "`misar-ips list` shows the IPs of this account."
 
+    def test_details_beside_a_list(self, client: Client, emulator: Emulator) -> None:
+        detailed = client.with_details(client.list())
+
+        assert [(ip.id, ip.daily_limit) for ip in detailed] == [
+            ("ip_abc123", 8000),
+            ("ip_def456", 25000),
+            ("ip_ghi789", 2714),
+            ("ip_jkl012", 0),
+        ]
+        assert methods(emulator) == ["GET"] * 5
+
+    @pytest.mark.parametrize(
+        "part",
+        [
+            DONE,
+            json_reply({"ip": {"id": "ip_other", "daily_limit": 1}}),
+            json_reply({"ip": {"daily_limit": 1}}),
+            reply(status=503),
+            hang_up,
+        ],
+    )
+    def test_details_that_can_not_be_had_leave_an_ip_as_it_was(
+        self, connect: Connect, part: Part
+    ) -> None:
+        with Listener(ONE_IP, part) as server:
+            client = connect(server.base_url)
+            listed = client.list()
+            assert client.with_details(listed) == listed
+
+        assert server.methods == ["GET", "GET"]
+
+    def test_details_of_more_ips_than_are_read_at_once(self, connect: Connect) -> None:
+        listed = tuple(DedicatedIP(f"ip_{number}") for number in range(12))
+        read: list[str] = []
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            ip_id = request.url.path.rpartition("/")[2]
+            read.append(ip_id)
+            return httpx.Response(200, json={"ip": {"id": ip_id, "daily_limit": 5}})
+
+        client = connect(BASE, transport=httpx.MockTransport(answer))
+        detailed = client.with_details(listed)
+
+        assert [ip.id for ip in detailed] == [ip.id for ip in listed]
+        assert [ip.daily_limit for ip in detailed] == [5] * 10 + [None] * 2
+        assert sorted(read) == sorted(ip.id for ip in listed[:10])
+
     def test_trying_a_key(self, client: Client, emulator: Emulator) -> None:
         assert client.try_key() is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import subprocess
@@ -106,6 +107,8 @@ def ended(content: str, tmp_path: Path) -> dict[str, list[str]]:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-c", "pyproject.toml", *plugins, *silence, str(file)],
         cwd=Path(__file__).parent.parent,
+        # Where pytest believes to run in CI it shortens no assertion, and prints the key it found.
+        env={name: os.environ[name] for name in os.environ if name not in {"CI", "BUILD_NUMBER"}},
         capture_output=True,
         check=False,
         encoding="utf-8",

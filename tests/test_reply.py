@@ -674,6 +674,14 @@ class TestBodies:
         with Client("data", "http://127.0.0.1", transport=transport) as client:
             assert client.list() == (DedicatedIP("data"),)
 
+    @pytest.mark.parametrize(("length", "shown"), [(15, "k" * 15), (16, "…")])
+    def test_a_key_is_hidden_from_sixteen_characters_on(self, length: int, shown: str) -> None:
+        key = "k" * length
+        transport = httpx.MockTransport(lambda _request: answer([{"id": "ip_1", "rdns": key}]))
+
+        with Client(key, "http://127.0.0.1", transport=transport) as client:
+            assert client.list() == (DedicatedIP("ip_1", rdns=shown),)
+
 
 class TestRetryAfter:
     DATE = "Wed, 01 Apr 2026 12:00:00 GMT"
