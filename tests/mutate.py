@@ -36,7 +36,7 @@ TESTS = {
     "reply": ["test_reply", "test_client", "test_faults", "test_output"],
     "config": ["test_config", "test_profiles", "test_cli"],
     "replacing": ["test_config", "test_replacing"],
-    "errors": ["test_cli", "test_reply", "test_client", "test_faults"],
+    "errors": ["test_readme", "test_cli", "test_following", "test_interrupts", "test_reply"],
     "models": ["test_models", "test_cli", "test_release", "test_reply", "test_following"],
 }
 """Which tests can notice a change of a module, the likeliest first."""
