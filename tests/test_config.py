@@ -752,6 +752,7 @@ def test_a_lock_that_another_holds_is_waited_for_and_then_told(setting: Setting)
                 setting.world.environ, profile, make_default=False, replacing=False, patience=0.05
             )
     assert refused.value.message == f"Another misar-ips is holding {lock}."
+    assert refused.value.hint == "Try again once it is done."
     assert setting.path.read_text() == work_profile("")
     # The lock file is still there, as after a process that died; nobody holds it.
     assert setting.run("profile", "use", "work").code == 0

@@ -10,15 +10,15 @@ import subprocess
 import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from misar_ips.config import Profile, save_profile
 from tests.conftest import KEY, Ran, run_process
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from misar_ips.emulator.server import EmulatorServer
 
 OLD = """\
@@ -87,6 +87,8 @@ from pathlib import Path
 from misar_ips.config import Profile, save_profile
 
 FOLDER = Path(sys.argv[1])
+NOTE = FOLDER.with_name("step")  # which the killed one leaves its last step in
+HALF_WRITTEN = FOLDER / ".config.toml.new"
 OLD = (FOLDER / "config.toml").read_bytes()
 
 
@@ -108,6 +110,7 @@ def kill_at(step):
         if {function.__module__, owner} & {"posix", "fcntl", "_io"}:
             steps += 1
             if steps == step:
+                NOTE.write_text(f"{event} {function.__name__}")
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.setprofile(notice)
@@ -129,8 +132,10 @@ for step in range(1, 1000):
     (FOLDER / "config.toml").write_bytes(OLD)
     code = outcome(step)
     content, left = (FOLDER / "config.toml").read_text(), sorted(os.listdir(FOLDER))
+    new = HALF_WRITTEN.read_text() if HALF_WRITTEN.exists() else ""
     save()
-    print(json.dumps([code, content, left, sorted(os.listdir(FOLDER))]))
+    after = sorted(os.listdir(FOLDER))
+    print(json.dumps([code, content, left, after, NOTE.read_text(), new]))
     if code == 0:
         break
 '''
@@ -154,10 +159,12 @@ def test_a_writer_that_is_killed_at_any_step_leaves_the_old_file_or_the_new_one(
     assert contents == [OLD] * change + [NEW] * (len(contents) - change)
     assert change > 0
     # What was half written stands beside it until the next writer takes it away.
-    remains = {name for _, _, left, _ in killed for name in left}
+    remains = {name for _, _, left, *_ in killed for name in left}
     assert remains == {*LEFT, ".config.toml.new"}
-    assert [after for *_, after in killed if after != LEFT] == []
-    assert finished == [0, NEW, LEFT, LEFT]
+    assert [after for _, _, _, after, *_ in killed if after != LEFT] == []
+    assert finished[:4] == [0, NEW, LEFT, LEFT]
+    # What is made to last on the disk is the whole of it.
+    assert [new for *_, step, new in killed if step == "c_call fsync"] == [NEW, ""]
 
 
 HOLD_THE_LOCK = """
@@ -182,6 +189,17 @@ def test_a_lock_left_by_a_dead_process_holds_nobody_up(
     assert lock.exists()
     ran = run_process("profile", "use", "work", environ=environ)
     assert ran == Ran(0, "", "Profile work is the default now.\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+def test_writing_leaves_no_file_open(environ: dict[str, str], folder: Path) -> None:
+    def open_files_after_saving() -> int:
+        profile = Profile(name="new", api_key="msk_new")
+        save_profile(environ, profile, make_default=False, replacing=True)
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    assert open_files_after_saving() == open_files_after_saving()
+    assert names_in(folder) == LEFT
 
 
 # Disks and owners --------------------------------------------------------------------------------
