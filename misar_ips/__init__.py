@@ -30,7 +30,8 @@ if TYPE_CHECKING:
         UnauthorizedError,
         UsageError,
     )
-    from misar_ips.models import DedicatedIP, RequestedIP, WarmupStep
+    from misar_ips.models import DedicatedIP, WarmupStep
+    from misar_ips.results import RequestedIP
 
 __version__ = "0.1.0"
 
@@ -61,7 +62,10 @@ def __getattr__(name: str) -> object:
 
     if name not in __all__:
         raise AttributeError(f"module 'misar_ips' has no attribute {name!r}")
-    if name == "Client":
-        return import_module("misar_ips.client").Client
-    home = "misar_ips.errors" if name.endswith("Error") else "misar_ips.models"
-    return getattr(import_module(home), name)
+    homes = {
+        "Client": "client",
+        "DedicatedIP": "models",
+        "RequestedIP": "results",
+        "WarmupStep": "models",
+    }
+    return getattr(import_module(f"misar_ips.{homes.get(name, 'errors')}"), name)

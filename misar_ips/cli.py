@@ -47,17 +47,17 @@ def _print_version(context: typer.Context, wanted: bool) -> None:  # noqa: FBT00
 
 
 def _install_completion(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - likewise
-    from misar_ips import shells
-
     if wanted:
+        from misar_ips import shells
+
         context.obj.output.note(shells.install(context.obj.environ))
         raise typer.Exit
 
 
 def _show_completion(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - likewise
-    from misar_ips import shells
-
     if wanted:
+        from misar_ips import shells
+
         context.obj.output.text(shells.script_in_use(context.obj.environ))
         raise typer.Exit
 
@@ -206,7 +206,7 @@ def request(
     """Order a new IP. It is there within 24 hours, and its warm-up begins by itself."""
     session = _open(context, profile, json=json, debug=debug)
     from misar_ips import checking, following
-    from misar_ips.models import ChangedIP
+    from misar_ips.results import ChangedIP
 
     if not no_check:
         checking.warn_of_rdns(session, rdns, None, resolver or ())
@@ -263,7 +263,7 @@ def update(
 ) -> None:
     """Change an IP's pool, its PTR hostname, or both."""
     from misar_ips import checking
-    from misar_ips.models import ChangedIP
+    from misar_ips.results import ChangedIP
 
     check_changes(pool, rdns)
     session = _open(context, profile, json=json, debug=debug)

@@ -14,7 +14,6 @@ import ssl
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
 from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self
@@ -41,7 +40,6 @@ from misar_ips.errors import (
     OutcomeUnknownError,
     UnauthorizedError,
 )
-from misar_ips.models import RequestedIP
 from misar_ips.names import canonical_address, check_changes, check_id, check_settings
 from misar_ips.reply import LATER_HINT, LIST_HINT, Reply, read_body
 
@@ -51,6 +49,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from misar_ips.models import DedicatedIP
+    from misar_ips.results import RequestedIP
 
 _PATH = "/dedicated-ips"
 _TRIES = 4
@@ -186,6 +185,8 @@ class Client:
             PlanLimitError: the account's plan has no place for another one.
             OutcomeUnknownError: the answer was lost, and the list does not settle what happened.
         """
+        from misar_ips.results import RequestedIP
+
         order = check_settings(pool, rdns)
         known = {ip.id for ip in self.list()}
         with _noting_interrupt("The order"):
@@ -294,6 +295,8 @@ class Client:
         self, order: dict[str, str], known: set[str], lost: MisarError
     ) -> RequestedIP:
         """Find the IP that an order with a lost answer brought, by what is new in the list."""
+        from misar_ips.results import RequestedIP
+
         try:
             new = [ip for ip in self.list() if ip.id not in known]
         except MisarError as error:
@@ -332,7 +335,7 @@ class Client:
         for tried in count(1):
             try:
                 answer = self._attempt(method, path, body, what=what, tried=tried)
-                reply = replace(answer, may_be_done=may_be_done)
+                reply = answer._replace(may_be_done=may_be_done)
             except NetworkError as error:
                 may_be_done = error.sent = error.sent or may_be_done
                 is_repeatable = error.transient and (method != "POST" or not error.sent)

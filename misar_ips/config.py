@@ -31,10 +31,9 @@ PROFILE_VARIABLE = "MISAR_IPS_PROFILE"
 KEY_VARIABLE = "MISARMAIL_API_KEY"
 BASE_URL_VARIABLE = "MISARMAIL_BASE_URL"
 
-_PROFILE_NAME = re.compile(r"[A-Za-z0-9._-]+")
+_PROFILE_NAME = "[A-Za-z0-9._-]+"
 _TEXT_OPTIONS = ("api_key", "api_key_command", "base_url")
 _OPTIONS = (*_TEXT_OPTIONS, "timeout")
-_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _KEY_PREFIX = "msk_"
 _SHOWN_OF_A_KEY = 8  # characters after the prefix, as the vendor's own pages show them
 _KEY_COMMAND_LIMIT = 10.0  # seconds
@@ -135,7 +134,7 @@ def check_free(environ: Mapping[str, str], name: str, *, replacing: bool) -> Non
     """
     if name == DEMO:
         raise _reserved()
-    if not _PROFILE_NAME.fullmatch(name):
+    if not re.fullmatch(_PROFILE_NAME, name):
         raise ConfigError(
             f"`{name}` can't be a profile's name.",
             hint="Letters, digits, `-`, `_` and `.` can stand in one.",
@@ -215,7 +214,7 @@ def check_key(text: str, source: str) -> str:
     """
     if not text:
         raise ConfigError(f"The API key from {source} is empty.")
-    if not _VISIBLE_ASCII.fullmatch(text):
+    if not _is_visible_ascii(text):
         raise ConfigError(
             f"The API key from {source} has spaces, line breaks or non-ASCII characters in it.",
             hint="Copy it once more; a key is one word such as msk_0123abcd….",
@@ -244,7 +243,7 @@ def check_base_url(text: str, what: str = "The base URL") -> str:
         # The URL is not repeated: what was pasted may be a key, or have a password in it.
         return ConfigError(f"{what} {reason}.", hint=f"It looks like this: {DEFAULT_BASE_URL}")
 
-    if not _VISIBLE_ASCII.fullmatch(text):
+    if not _is_visible_ascii(text):
         raise refuse("is empty, or has spaces or non-ASCII characters in it")
     try:
         parts = urlsplit(text)
@@ -302,6 +301,10 @@ def read_key(
     output = _output_of(profile.api_key_command, environ, limit, f"The {command}")
     first_line, _, _ = output.decode("utf-8", "replace").partition("\n")
     return check_key(first_line.removesuffix("\r"), f"the {command}")
+
+
+def _is_visible_ascii(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text and bool(text)
 
 
 def _output_of(command: str, environ: Mapping[str, str], limit: float, what: str) -> bytes:
@@ -395,13 +398,13 @@ def _unknown_profile(name: str, names: Mapping[str, object]) -> ConfigError:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class _File:
     """What stands in the configuration file; what is wrong in it is told where it is asked for."""
 
-    path: Path
-    table: Table
-    is_readable_by_others: bool = False
+    def __init__(self, path: Path, table: Table, *, is_readable_by_others: bool = False) -> None:
+        self.path = path
+        self.table = table
+        self._is_readable_by_others = is_readable_by_others
 
     @property
     def profiles(self) -> Table:
@@ -482,7 +485,7 @@ class _File:
         return ConfigError(f"{self.path}: {reason}.", hint=_MEND_IT)
 
     def _permission_warning(self) -> tuple[str, ...]:
-        if not self.is_readable_by_others:
+        if not self._is_readable_by_others:
             return ()
         return (f"Others can read the keys in {self.path}: `chmod 600 {self.path}`.",)
 
@@ -503,7 +506,7 @@ def _read_file(path: Path) -> _File:
         raise ConfigError(f"{path} is larger than any configuration: it was not read.")
     # On Windows the mode does not say who can read a file.
     readable = os.name == "posix" and bool(mode & _READABLE_BY_OTHERS)
-    return _File(path, _parsed(content, path), readable)
+    return _File(path, _parsed(content, path), is_readable_by_others=readable)
 
 
 def _parsed(content: bytes, path: Path) -> Table:

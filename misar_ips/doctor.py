@@ -27,7 +27,7 @@ from misar_ips.errors import (
     RateLimitError,
     UnauthorizedError,
 )
-from misar_ips.models import FAIL, PASS, WARNING, Finding
+from misar_ips.results import FAIL, PASS, WARNING, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

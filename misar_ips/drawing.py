@@ -8,7 +8,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
@@ -28,8 +28,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _FULL, _EMPTY = "█", "░"
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A piece of text with one style of rich's."""
 
     text: str
@@ -76,7 +75,7 @@ class Column:
     def narrowed(self, least: int, excess: int) -> Column:
         """Give the column narrower by ``excess``, but not under ``least`` cells."""
         width = max(least, self.width - max(0, excess))
-        cells = tuple(replace(cell, text=shortened(cell.text, width)) for cell in self.cells)
+        cells = tuple(cell._replace(text=shortened(cell.text, width)) for cell in self.cells)
         return replace(self, cells=cells)
 
 
@@ -111,7 +110,7 @@ def _table(columns: Sequence[Column]) -> Lines:
 
 def _row(cells: Sequence[Cell], columns: Sequence[Column]) -> Line:
     padded = [
-        replace(cell, text=_aligned(cell.text, column.width, to_the_right=column.to_the_right))
+        cell._replace(text=_aligned(cell.text, column.width, to_the_right=column.to_the_right))
         for cell, column in zip(cells, columns, strict=True)
     ]
     return _trimmed(piece for cell in padded for piece in (cell, Cell(GAP)))
@@ -122,7 +121,7 @@ def _trimmed(cells: Iterable[Cell]) -> Line:
     kept = list(cells)
     while kept and not kept[-1].text.rstrip():
         kept.pop()
-    return (*kept[:-1], *(replace(cell, text=cell.text.rstrip()) for cell in kept[-1:]))
+    return (*kept[:-1], *(cell._replace(text=cell.text.rstrip()) for cell in kept[-1:]))
 
 
 def _aligned(text: str, width: int, *, to_the_right: bool) -> str:
@@ -168,7 +167,7 @@ def clipped(cells: Iterable[Cell], width: int) -> Line:
     """Cut a line where the terminal ends."""
     kept = []
     for cell in cells:
-        kept.append(replace(cell, text=shortened(cell.text, width)))
+        kept.append(cell._replace(text=shortened(cell.text, width)))
         width -= cell_len(cell.text)
         if width < 0:
             break

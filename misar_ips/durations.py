@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from misar_ips.errors import UsageError
 
-_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_DURATION = "([0-9]{1,9})([smhd])"
 _LENGTHS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}  # seconds
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -18,7 +18,7 @@ def parse_duration(text: str) -> timedelta:
     Raises:
         UsageError: it is not a whole number with one of the units s, m, h and d.
     """
-    match = _DURATION.fullmatch(text.strip())
+    match = re.fullmatch(_DURATION, text.strip())
     if match is None:
         raise UsageError(f"`{text}` is no duration.", hint="Write it as 90s, 15m, 24h or 28d.")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})

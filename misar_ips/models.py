@@ -1,4 +1,4 @@
-"""What the API speaks of, as facts: dedicated IPs, their warm-up, and what was done to them.
+"""What the API speaks of, as facts: dedicated IPs and their warm-up.
 
 Field names and meanings are those of the published reference. Values of the wrong type become
 None, because one odd field must not hide an IP from its owner; ``raw`` keeps what was sent.
@@ -6,24 +6,12 @@ None, because one odd field must not hide an IP from its owner; ``raw`` keeps wh
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import TypeAlias
-
-    from misar_ips.checks import CheckedIP
-    from misar_ips.warmup import IPDetails
-
-    One: TypeAlias = "IPDetails | ChangedIP | ProfileEntry"
-    Many: TypeAlias = (
-        "Sequence[DedicatedIP] | Sequence[Release] | Sequence[ProfileEntry] | Sequence[CheckedIP]"
-        " | Sequence[Finding]"
-    )
-    Result: TypeAlias = One | Many
-    """What a command may result in: one thing, or a list of things of one kind."""
+    from collections.abc import Mapping
 
 _OTHER_NAMES = {
     "address": ("ip_address", "ip"),
@@ -38,12 +26,7 @@ _LARGEST_NUMBER = 10**15
 """Beyond this no count of messages is meant; floats would begin to lose whole numbers."""
 
 
-PASS, WARNING, FAIL = "pass", "warning", "fail"
-"""What `doctor` finds something to be."""
-
-
-@dataclass(frozen=True, slots=True)
-class WarmupStep:
+class WarmupStep(NamedTuple):
     """One step of the warm-up schedule.
 
     ``day`` counts from 1 at the start of the warm-up; ``limit`` and ``sent`` are messages.
@@ -127,74 +110,6 @@ class DedicatedIP:
         from misar_ips.names import canonical_address
 
         return canonical_address(self.address) == address
-
-
-@dataclass(frozen=True, slots=True)
-class RequestedIP:
-    """A newly ordered IP. ``message`` is the server's word, or ours where its answer was lost."""
-
-    ip: DedicatedIP
-    message: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedIP:
-    """An IP as it is after it was ordered or changed."""
-
-    ip: DedicatedIP
-
-    def to_json(self) -> Mapping[str, Any]:
-        """Give what the server sent of the IP."""
-        return self.ip.to_json()
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """What came of releasing one IP: ``error`` says why it is still there, None when it is gone."""
-
-    id: str
-    address: str | None
-    error: str | None = None
-
-    @property
-    def released(self) -> bool:
-        """Whether the IP is gone."""
-        return self.error is None
-
-    def to_json(self) -> dict[str, object]:
-        """Give the object that `release --json` promises."""
-        why = {} if self.released else {"error": self.error}
-        return {"id": self.id, "address": self.address, "released": self.released, **why}
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileEntry:
-    """A configured profile, without its key: ``api_key`` is masked."""
-
-    name: str
-    base_url: str
-    timeout: float
-    api_key: str | None
-    api_key_command: str | None
-    default: bool
-
-    def to_json(self) -> dict[str, object]:
-        """Give the object that `profile list --json` prints."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What `doctor` found on one point: ``status`` is a promise to scripts, ``hint`` what to do."""
-
-    name: str
-    status: str
-    message: str
-    hint: str | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """Give the object that `doctor --json` promises."""
-        return asdict(self)
 
 
 def whole_days(start: datetime | None, now: datetime) -> int | None:

@@ -6,7 +6,7 @@ Ids and hostnames end up in URLs and in DNS, so each is checked here before anyt
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from misar_ips.errors import UsageError
 
@@ -16,18 +16,17 @@ DOCUMENTED_POOLS = ("transactional", "marketing")
 GOALS = ("provisioned", "warmed")
 """What an IP can be waited for to be."""
 
-_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_LABEL = "(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
 _SEE_IDS = "`misar-ips list` shows the ids."
 _LONGEST_ID = 1000  # characters; a URL that is much longer can't be sent
 _LONGEST_HOSTNAME = 253  # octets, RFC 1035 section 2.3.4 without the root's dot
 _LONGEST_ZONE = _LONGEST_HOSTNAME - 64  # an IPv6 address in front of it takes 64 octets
 _DNS_PORT = 53
 _PORTS = range(1, 65_536)
-_RESOLVER = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[0-9.]+))(?::(?P<port>[0-9]{1,5}))?")
+_RESOLVER = r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[0-9.]+))(?::(?P<port>[0-9]{1,5}))?"
 
 
-@dataclass(frozen=True, slots=True)
-class Nameserver:
+class Nameserver(NamedTuple):
     """A resolver that is asked: its address and port."""
 
     address: str
@@ -82,7 +81,7 @@ def check_hostname(text: str) -> str:
         raise _no_hostname(text, "leave out the trailing dot")
     if len(name) > _LONGEST_HOSTNAME:
         raise _no_hostname(text, f"it is longer than {_LONGEST_HOSTNAME} characters")
-    if not all(_LABEL.fullmatch(label) for label in labels):
+    if not all(re.fullmatch(_LABEL, label) for label in labels):
         raise _no_hostname(text, "only letters, digits, hyphens and dots can stand in one")
     if len(labels) == 1:
         raise _no_hostname(text, "it needs at least two parts, as in mail.example.com")
@@ -113,7 +112,7 @@ def check_resolver(text: str) -> Nameserver:
     Raises:
         UsageError: it is no address; a name would have to be looked up first.
     """
-    match = _RESOLVER.fullmatch(text)
+    match = re.fullmatch(_RESOLVER, text)
     address = canonical_address((match["v6"] or match["v4"]) if match else text)
     port = int(match["port"] or _DNS_PORT) if match else _DNS_PORT
     if address is None or port not in _PORTS:

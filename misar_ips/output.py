@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from misar_ips.live import InPlace
-    from misar_ips.models import Result
+    from misar_ips.results import Result
     from misar_ips.warmup import IPDetails
 
 _LEAST_WIDTH = 20  # columns; below that nothing is readable anyway
 _USUAL_WIDTH = 80  # columns
-_COLUMNS = re.compile("[0-9]{1,4}")
+_COLUMNS = "[0-9]{1,4}"
 _LONGEST_SECRET = 10_000  # characters
 _PLAIN_DRAWING = str.maketrans("█▉▊▋▌▍▎▏░…—✓✗▁▂▃▄▅▆▇┤▲▶·", "######++-.-+x__----#|^>.")
 """What the views draw with, for terminals whose encoding has no such characters."""
@@ -270,7 +270,7 @@ class Output:
     def _width(self, stream: TextIO) -> int:
         """Give a terminal's width in columns; ``COLUMNS`` has the first word."""
         columns = self._environ.get("COLUMNS", "")
-        if _COLUMNS.fullmatch(columns) and int(columns):
+        if re.fullmatch(_COLUMNS, columns) and int(columns):
             return max(_LEAST_WIDTH, int(columns))
         try:
             # Terminals that don't know their size say 0.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from misar_ips import config
 from misar_ips.errors import ConfigError
-from misar_ips.models import ProfileEntry
+from misar_ips.results import ProfileEntry
 
 if TYPE_CHECKING:
     from misar_ips.config import Profile

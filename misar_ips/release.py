@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from misar_ips.errors import APIError, MisarError, NotFoundError, RejectedError
-from misar_ips.models import Release
+from misar_ips.results import Release
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from misar_ips.errors import (
     APIError,
@@ -35,7 +34,7 @@ Failure = TypeVar("Failure", bound=APIError)
 _PLAN_STATUSES = {402, 403, 429}
 _PLAN_CODE = "plan_limit_exceeded"
 _REJECTED_STATUSES = {400, 405, 409, 413, 415, 422}
-_COUNT = re.compile("[0-9]{1,9}")
+_COUNT = "[0-9]{1,9}"
 _LONGEST_TEXT = 500  # characters of the server's text that an error repeats
 
 LIST_HINT = "`misar-ips list` shows the IPs of this account."
@@ -46,8 +45,7 @@ SCOPE_HINT = "Give the key the scope `ips` in MisarMail's settings."
 LATER_HINT = "Try again in a while; `--debug` shows each attempt."
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """The answer to a request that was to do ``what`` (it completes "Could not …").
 
     ``body`` is its JSON value, None for an empty or unreadable body; ``unreadable`` says why it
@@ -94,7 +92,9 @@ class Reply:
         """How many requests are left for now, and of how many, where the server says so."""
         names = ("x-ratelimit-remaining", "x-ratelimit-limit")
         left, most = (self.headers.get(name, "") for name in names)
-        return (int(left), int(most)) if _COUNT.fullmatch(left) and _COUNT.fullmatch(most) else None
+        if not (re.fullmatch(_COUNT, left) and re.fullmatch(_COUNT, most)):
+            return None
+        return int(left), int(most)
 
     @property
     def message(self) -> str | None:

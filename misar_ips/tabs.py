@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from misar_ips.checks import CheckedIP
-from misar_ips.models import ChangedIP, DedicatedIP, Finding, ProfileEntry, Release
+from misar_ips.models import DedicatedIP
 from misar_ips.text import plain, rfc3339
-from misar_ips.warmup import IPDetails
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from misar_ips.models import Result
+    from misar_ips.checks import CheckedIP
+    from misar_ips.results import ChangedIP, Finding, ProfileEntry, Release, Result
+    from misar_ips.warmup import IPDetails
 
 
 def lines_of(value: Result, *, brief: bool = False) -> Iterator[str]:
     """Give a result's lines; ``brief``: one line for an IP, and not one for each of its fields."""
+    for each in value if isinstance(value, Sequence) else [value]:
+        if isinstance(each, DedicatedIP):
+            yield _tabbed(_list_columns(each))
+        else:
+            yield from _lines(each, brief=brief)
+
+
+def _lines(
+    value: IPDetails | ChangedIP | CheckedIP | Release | Finding | ProfileEntry, *, brief: bool
+) -> Iterator[str]:
+    # Here, because a long list that a script reads has none of these.
+    from misar_ips.results import ChangedIP, Finding, ProfileEntry, Release
+    from misar_ips.warmup import IPDetails
+
     if isinstance(value, IPDetails) and not brief:
         yield from _detail_lines(value.ip)
     elif isinstance(value, IPDetails | ChangedIP):
         yield _tabbed(_list_columns(value.ip))
+    elif isinstance(value, Release):
+        yield _tabbed((value.id, value.address, value.released))
+    elif isinstance(value, Finding):
+        yield _tabbed((value.name, value.status, value.message, value.hint))
     elif isinstance(value, ProfileEntry):
-        yield _tabbed(_columns(value))
+        yield _tabbed((value.name, value.base_url, value.default, value.api_key))
     else:
-        for each in value:
-            if isinstance(each, CheckedIP):
-                yield from _check_lines(each)
-            else:
-                yield _tabbed(_columns(each))
-
-
-def _columns(value: DedicatedIP | Release | ProfileEntry | Finding) -> tuple[object, ...]:
-    if isinstance(value, DedicatedIP):
-        return _list_columns(value)
-    if isinstance(value, Release):
-        return value.id, value.address, value.released
-    if isinstance(value, Finding):
-        return value.name, value.status, value.message, value.hint
-    return value.name, value.base_url, value.default, value.api_key
+        yield from _check_lines(value)
 
 
 def _check_lines(ip: CheckedIP) -> Iterator[str]:
@@ -80,12 +85,14 @@ def _detail_lines(ip: DedicatedIP) -> Iterator[str]:
 
 
 def _tabbed(values: Sequence[object]) -> str:
-    return "\t".join(_field(value) for value in values)
+    return "\t".join([_field(value) for value in values])
 
 
 def _field(value: Any) -> str:  # noqa: ANN401 - any value of a field
+    if isinstance(value, str):
+        return plain(value)
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return plain(str(value))
+    return str(value)

@@ -7,17 +7,12 @@ id, which is never cut: it is what the next command needs.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len
-
-from misar_ips.check_view import check_lines
-from misar_ips.checks import CheckedIP
 from misar_ips.details import (
     heading,
     ip_details,
-    ip_summary,
     percent_of,
     progress_bar,
     reputation,
@@ -31,58 +26,32 @@ from misar_ips.drawing import (
     Line,
     Lines,
     Saving,
-    clipped,
     counted,
     facts_of,
     fitting_table,
     folded,
     text_column,
 )
-from misar_ips.models import (
-    FAIL,
-    PASS,
-    WARNING,
-    ChangedIP,
-    DedicatedIP,
-    Finding,
-    ProfileEntry,
-    Release,
-    whole_days,
-)
+from misar_ips.models import DedicatedIP, whole_days
 from misar_ips.text import plain
 from misar_ips.warmup import IPDetails, warm_up_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from misar_ips.models import Result
-
-_MARKS = {
-    PASS: Cell("✓", "green"),
-    WARNING: Cell("!", "yellow"),
-    FAIL: Cell("✗", "bold red"),
-}
-_FINDING_WIDTH = 17  # cells before what is said of a finding: mark, name, gap
+    from misar_ips.results import Result
 
 
-def of(value: Result, now: datetime, width: int) -> Lines:  # noqa: PLR0911 - one a kind
+def of(value: Result, now: datetime, width: int) -> Lines:
     """Give the view of a command's result."""
     if isinstance(value, IPDetails):
         return ip_details(value.ip, value.warm_up, now, width)
-    if isinstance(value, ChangedIP):
-        return ip_summary(value.ip, now, width)
-    values = [value] if isinstance(value, ProfileEntry) else value
-    if entries := [each for each in values if isinstance(each, ProfileEntry)]:
-        return profile_table(entries, width)
-    if releases := [each for each in values if isinstance(each, Release)]:
-        return release_lines(releases, width)
-    if findings := [each for each in values if isinstance(each, Finding)]:
-        return finding_lines(findings, width)
-    if checked := [each for each in values if isinstance(each, CheckedIP)]:
-        return check_lines(checked, width)
-    ips = [each for each in values if isinstance(each, DedicatedIP)]
-    return Lines((*ip_table(ips, now, width).lines, *account_lines(ips, now, width)))
+    values = value if isinstance(value, Sequence) else ()
+    if ips := [each for each in values if isinstance(each, DedicatedIP)]:
+        return Lines((*ip_table(ips, now, width).lines, *account_lines(ips, now, width)))
+    from misar_ips import result_view  # takes its time to load, and `list` and `show` have none
+
+    return result_view.of(value, now, width)
 
 
 def ip_table(ips: Sequence[DedicatedIP], now: datetime, width: int) -> Lines:
@@ -150,38 +119,9 @@ def losses(ip: DedicatedIP, now: datetime, width: int, *, last_of_pool: bool) ->
     return Lines((*heading(ip, width), *facts_of(facts, width), ()))
 
 
-def release_lines(releases: Iterable[Release], width: int) -> Lines:
-    """Give a line for each IP that is gone; the others are told as errors."""
-    return Lines(tuple(_released(each, width) for each in releases if each.released))
-
-
-def finding_lines(findings: Iterable[Finding], width: int) -> Lines:
-    """Give a line for each point that `doctor` looked at, and more where it has more to say."""
-    return Lines(tuple(line for each in findings for line in _found(each, width)))
-
-
-def profile_table(profiles: Sequence[ProfileEntry], width: int) -> Lines:
-    """Give a table of the configured profiles; the default one is marked."""
-    columns = {
-        "profile": Column("PROFILE", tuple(Cell(plain(each.name), "bold") for each in profiles)),
-        "default": Column(
-            "DEFAULT", tuple(Cell("yes" if each.default else "") for each in profiles)
-        ),
-        "key": text_column("KEY", (each.api_key or "from a command" for each in profiles)),
-        "base url": text_column("BASE URL", (each.base_url for each in profiles)),
-    }
-    savings: tuple[Saving, ...] = (
-        ("base url", 8),
-        ("base url", None),
-        ("key", None),
-        ("default", None),
-    )
-    return fitting_table(columns, savings, width)
-
-
 def _marked_status(ip: DedicatedIP, now: datetime) -> Cell:
     status = status_of(ip)
-    return replace(status, text=f"{status.text} !") if _needs_care(ip, now) else status
+    return status._replace(text=f"{status.text} !") if _needs_care(ip, now) else status
 
 
 def _needs_care(ip: DedicatedIP, now: datetime) -> bool:
@@ -209,20 +149,3 @@ def _started(ip: DedicatedIP, now: datetime) -> tuple[str, str]:
     days = whole_days(ip.started_at, now)
     name = "Provisioned" if ip.provisioned_at or days is None else "Created"
     return name, UNKNOWN if days is None else f"{counted(days, 'day')} ago"
-
-
-def _found(finding: Finding, width: int) -> Iterable[Line]:
-    mark = _MARKS[finding.status]
-    name = Cell(f" {finding.name:<{_FINDING_WIDTH - 2}}")
-    said = plain(" ".join(filter(None, (finding.message, finding.hint))))
-    first, *others = folded(said, width - _FINDING_WIDTH)
-    yield mark, name, Cell(first)
-    for other in others:
-        yield Cell(" " * _FINDING_WIDTH), Cell(other)
-
-
-def _released(release: Release, width: int) -> Line:
-    done = f" Released {plain(release.id)}"
-    address = f" ({plain(release.address)})" if release.address else ""
-    rest = clipped((Cell(f"{address}."),), width - cell_len(f"✓{done}"))
-    return Cell("✓", "green"), Cell(done), *rest

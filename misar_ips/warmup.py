@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from misar_ips.text import rfc3339
 
@@ -24,8 +24,7 @@ PROVISIONING_TIME = timedelta(hours=24)
 _LONGEST_SCHEDULE = 36_500  # days; beyond a century no date is meant
 
 
-@dataclass(frozen=True, slots=True)
-class WarmUp:
+class WarmUp(NamedTuple):
     """Where a warm-up is; None where it can't be known.
 
     ``day`` counts from 1. ``behind_messages`` are what passed steps are short of, and

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PACKAGE = Path(misar_ips.__file__).parent
 
 MAY_IMPORT = {
-    "__init__": {"client", "errors", "models"},
+    "__init__": {"client", "errors", "models", "results"},
     "__main__": {"__init__", "cli", "completion", "doctor", "errors", "session"},
     "blocklists": {"dns"},
     "check_view": {"checks", "drawing", "text"},
@@ -28,14 +28,14 @@ MAY_IMPORT = {
     | {"session"},
     "checks": {"blocklists", "dns", "models", "warmup"},
     "cli": {"__init__", "checking", "config", "doctor", "durations", "emulator", "following"}
-    | {"lessons", "models", "names", "profiles", "release", "session", "shells", "sorting", "text"}
+    | {"lessons", "names", "profiles", "release", "results", "session", "shells", "sorting", "text"}
     | {"warmup"},
-    "client": {"__init__", "config", "errors", "models", "names", "reply"},
+    "client": {"__init__", "config", "errors", "models", "names", "reply", "results"},
     "completion": {"config", "errors", "names", "seen_ips", "session", "shells", "sorting"},
     "config": {"errors", "names", "replacing"},
     "details": {"drawing", "durations", "models", "ramp", "text", "warmup"},
     "dns": {"names"},
-    "doctor": {"__init__", "config", "durations", "errors", "models", "reply", "session"}
+    "doctor": {"__init__", "config", "durations", "errors", "reply", "results", "session"}
     | {"shells"},
     "drawing": {"text"},
     "durations": {"errors"},
@@ -45,21 +45,23 @@ MAY_IMPORT = {
     "lessons": {"errors"},
     "live": {"details", "durations", "output", "text", "warmup"},
     "lookups": {"blocklists", "check_view", "checks", "dns", "output"},
-    "models": {"checks", "names", "warmup"},
+    "models": {"names"},
     "names": {"errors"},
-    "output": {"errors", "live", "models", "tabs", "text", "views", "warmup"},
-    "profiles": {"config", "errors", "models", "session"},
+    "output": {"errors", "live", "results", "tabs", "text", "views", "warmup"},
+    "profiles": {"config", "errors", "results", "session"},
     "ramp": {"drawing", "models"},
-    "release": {"client", "errors", "models", "output", "session", "views"},
+    "release": {"client", "errors", "models", "output", "results", "session", "views"},
     "replacing": {"errors"},
     "reply": {"errors", "models"},
+    "result_view": {"check_view", "checks", "details", "drawing", "results", "text"},
+    "results": {"checks", "models", "warmup"},
     "seen_ips": {"config"},
     "session": {"client", "config", "dns", "emulator", "errors", "names", "output", "seen_ips"},
     "shells": {"errors"},
     "sorting": {"errors", "models"},
-    "tabs": {"checks", "models", "text", "warmup"},
+    "tabs": {"checks", "models", "results", "text", "warmup"},
     "text": set(),
-    "views": {"check_view", "checks", "details", "drawing", "models", "text", "warmup"},
+    "views": {"details", "drawing", "models", "result_view", "results", "text", "warmup"},
     "warmup": {"models", "text"},
 }
 """The arrows of the design. What is not listed is a decision somebody has to make on purpose."""

@@ -13,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from misar_ips import DedicatedIP, WarmupStep
-from misar_ips.models import Release, whole_days
+from misar_ips.models import whole_days
+from misar_ips.results import Release
 
 if TYPE_CHECKING:
     from tests.conftest import Ran, World

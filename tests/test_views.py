@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from misar_ips import drawing, views
-from misar_ips.models import DedicatedIP, ProfileEntry, Release, WarmupStep
+from misar_ips.models import DedicatedIP, WarmupStep
+from misar_ips.results import ProfileEntry, Release
 from misar_ips.warmup import details_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from misar_ips.models import Result
+    from misar_ips.results import Result
     from tests.conftest import World
 
 NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)

@@ -1,0 +1,93 @@
+"""What comes of commands, beside the IPs themselves: orders, changes, releases, findings."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
+
+    from misar_ips.checks import CheckedIP
+    from misar_ips.models import DedicatedIP
+    from misar_ips.warmup import IPDetails
+
+    One: TypeAlias = "IPDetails | ChangedIP | ProfileEntry"
+    Many: TypeAlias = (
+        "Sequence[DedicatedIP] | Sequence[Release] | Sequence[ProfileEntry] | Sequence[CheckedIP]"
+        " | Sequence[Finding]"
+    )
+    Result: TypeAlias = One | Many
+    """What a command may result in: one thing, or a list of things of one kind."""
+
+PASS, WARNING, FAIL = "pass", "warning", "fail"
+"""What `doctor` finds something to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedIP:
+    """A newly ordered IP. ``message`` is the server's word, or ours where its answer was lost."""
+
+    ip: DedicatedIP
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedIP:
+    """An IP as it is after it was ordered or changed."""
+
+    ip: DedicatedIP
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Give what the server sent of the IP."""
+        return self.ip.to_json()
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What came of releasing one IP: ``error`` says why it is still there, None when it is gone."""
+
+    id: str
+    address: str | None
+    error: str | None = None
+
+    @property
+    def released(self) -> bool:
+        """Whether the IP is gone."""
+        return self.error is None
+
+    def to_json(self) -> dict[str, object]:
+        """Give the object that `release --json` promises."""
+        why = {} if self.released else {"error": self.error}
+        return {"id": self.id, "address": self.address, "released": self.released, **why}
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileEntry:
+    """A configured profile, without its key: ``api_key`` is masked."""
+
+    name: str
+    base_url: str
+    timeout: float
+    api_key: str | None
+    api_key_command: str | None
+    default: bool
+
+    def to_json(self) -> dict[str, object]:
+        """Give the object that `profile list --json` prints."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What `doctor` found on one point: ``status`` is a promise to scripts, ``hint`` what to do."""
+
+    name: str
+    status: str
+    message: str
+    hint: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Give the object that `doctor --json` promises."""
+        return asdict(self)
