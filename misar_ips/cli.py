@@ -13,7 +13,7 @@ import typer
 
 from misar_ips import __version__
 from misar_ips.durations import parse_duration, parse_interval
-from misar_ips.lessons import lesson
+from misar_ips.help import COMMON, HelpfulCommand, HelpfulGroup
 from misar_ips.names import (
     Nameserver,
     check_changes,
@@ -33,11 +33,23 @@ app = typer.Typer(
     add_completion=False,  # ours is in completion.py: Typer's evaluates what it is given
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Manage MisarMail dedicated sending IPs: list, request, show, update, release.",
-    epilog="Try it without an account: misar-ips list --profile demo",
+    help="Manage MisarMail's dedicated sending IPs, from the order to the release.",
+    cls=HelpfulGroup,
 )
-profile_app = typer.Typer(help="Keep API keys and servers by name.", rich_markup_mode=None)
-emulator_app = typer.Typer(help="Run a local stand-in for the API.", rich_markup_mode=None)
+profile_app = typer.Typer(
+    help="Keep API keys and servers by name.", rich_markup_mode=None, cls=HelpfulGroup
+)
+emulator_app = typer.Typer(
+    help="Run a local stand-in for the API.", rich_markup_mode=None, cls=HelpfulGroup
+)
+
+# The groups of commands and of options in the help.
+_LIFE = "The life of an IP"
+_SET_UP = "Set-up and tests"
+_DNS = "DNS"
+_SAVED = "What is saved"
+_PLACE = "Where it is"
+_ANSWERS = "What it answers"
 
 
 def _print_version(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
@@ -64,11 +76,22 @@ def _show_completion(context: typer.Context, wanted: bool) -> None:  # noqa: FBT
 
 ProfileOption = Annotated[
     str | None,
-    typer.Option("--profile", "-p", metavar="NAME", help="Use this profile (demo needs no key)."),
+    typer.Option(
+        "--profile",
+        "-p",
+        metavar="NAME",
+        help="Use this profile; demo needs no key.",
+        rich_help_panel=COMMON,
+    ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=COMMON)]
 DebugOption = Annotated[
-    bool, typer.Option("--debug", help="Log each attempt, and where an error came from.")
+    bool,
+    typer.Option(
+        "--debug",
+        help="Log each attempt, and where an error came from.",
+        rich_help_panel=COMMON,
+    ),
 ]
 VersionOption = Annotated[
     bool,
@@ -105,7 +128,8 @@ RdnsOption = Annotated[
     str | None, typer.Option(metavar="HOSTNAME", help="The PTR hostname.", parser=check_hostname)
 ]
 NoCheckOption = Annotated[
-    bool, typer.Option("--no-check", help="Don't look the PTR hostname up first.")
+    bool,
+    typer.Option("--no-check", help="Don't look the PTR hostname up first.", rich_help_panel=_DNS),
 ]
 ResolverOption = Annotated[
     list[Nameserver] | None,
@@ -113,6 +137,7 @@ ResolverOption = Annotated[
         metavar="ADDRESS[:PORT]",
         help="Ask this resolver, not the system's; as often as you like.",
         parser=check_resolver,
+        rich_help_panel=_DNS,
     ),
 ]
 SortOption = Annotated[
@@ -124,7 +149,10 @@ SortOption = Annotated[
     ),
 ]
 DatabaseOption = Annotated[
-    Path | None, typer.Option(metavar="PATH", help="Keep the emulator's state here.")
+    Path | None,
+    typer.Option(
+        metavar="PATH", help="Keep the emulator's state in this file.", rich_help_panel=_PLACE
+    ),
 ]
 
 
@@ -138,60 +166,7 @@ def root(
     """Take the options that stand before a command."""
 
 
-@app.command("list", epilog=lesson("list"))
-def list_ips(
-    context: typer.Context,
-    pool: Annotated[str | None, typer.Option(metavar="POOL", help="Only this pool.")] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(
-            metavar="STATUS", help="Only this status: not_started, warming, warmed or suspended."
-        ),
-    ] = None,
-    sort: SortOption = None,
-    profile: ProfileOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Show every dedicated IP with its warm-up."""
-    session = _open(context, profile, json=json, debug=debug)
-    ips = session.client.list()
-    wanted = tuple(
-        ip for ip in ips if pool in {None, ip.pool} and status in {None, ip.warmup_status}
-    )
-    none_at_all = "No dedicated IPs yet; `misar-ips request` orders one."
-    if session.output.is_for_people:
-        wanted = session.client.with_details(wanted)
-    session.output.result(in_order(wanted, sort), empty="No IP matches." if ips else none_at_all)
-
-
-@app.command(epilog=lesson("show"))
-def show(
-    context: typer.Context,
-    ip: IPArgument,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it anew, until Ctrl-C.")] = False,
-    interval: Annotated[
-        str, typer.Option(metavar="SECONDS", help="With --watch: how often; 5 at the least.")
-    ] = "30",
-    profile: ProfileOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Show one IP: settings, reputation, and how its warm-up goes."""
-    pace = parse_interval(interval)
-    session = _open(context, profile, json=json, debug=debug)
-    ip_id = session.client.resolve(ip)
-    if watch:
-        from misar_ips import following
-
-        following.watch(session, ip_id, pace)
-    else:
-        from misar_ips.warmup import details_of
-
-        session.output.result(details_of(session.client.get(ip_id), session.now()))
-
-
-@app.command(epilog=lesson("request"))
+@app.command("request", cls=HelpfulCommand, rich_help_panel=_LIFE)
 def request(
     context: typer.Context,
     pool: PoolOption = None,
@@ -222,7 +197,7 @@ def request(
         session.output.note(message)
 
 
-@app.command("wait", epilog=lesson("wait"))
+@app.command("wait", cls=HelpfulCommand, rich_help_panel=_LIFE)
 def wait_for_ip(
     context: typer.Context,
     ip: IPArgument,
@@ -249,7 +224,97 @@ def wait_for_ip(
     session.output.result(following.wait(session, ip_id, goal, seconds, pace), brief=True)
 
 
-@app.command(epilog=lesson("update"))
+@app.command("list", cls=HelpfulCommand, rich_help_panel=_LIFE)
+def list_ips(
+    context: typer.Context,
+    pool: Annotated[str | None, typer.Option(metavar="POOL", help="Only this pool.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STATUS", help="Only this status: not_started, warming, warmed or suspended."
+        ),
+    ] = None,
+    sort: SortOption = None,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show every dedicated IP with its warm-up."""
+    session = _open(context, profile, json=json, debug=debug)
+    ips = session.client.list()
+    wanted = tuple(
+        ip for ip in ips if pool in {None, ip.pool} and status in {None, ip.warmup_status}
+    )
+    none_at_all = "No dedicated IPs yet; `misar-ips request` orders one."
+    if session.output.is_for_people:
+        wanted = session.client.with_details(wanted)
+    session.output.result(in_order(wanted, sort), empty="No IP matches." if ips else none_at_all)
+
+
+@app.command("show", cls=HelpfulCommand, rich_help_panel=_LIFE)
+def show(
+    context: typer.Context,
+    ip: IPArgument,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew, until Ctrl-C.")] = False,
+    interval: Annotated[
+        str, typer.Option(metavar="SECONDS", help="With --watch: how often; 5 at the least.")
+    ] = "30",
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Show one IP: settings, reputation, and how its warm-up goes."""
+    pace = parse_interval(interval)
+    session = _open(context, profile, json=json, debug=debug)
+    ip_id = session.client.resolve(ip)
+    if watch:
+        from misar_ips import following
+
+        following.watch(session, ip_id, pace)
+    else:
+        from misar_ips.warmup import details_of
+
+        session.output.result(details_of(session.client.get(ip_id), session.now()))
+
+
+@app.command("check", cls=HelpfulCommand, rich_help_panel=_LIFE)
+def check_ips(
+    context: typer.Context,
+    ips: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[IP...]", help="Ids or addresses; all IPs without one.", parser=check_id
+        ),
+    ] = None,
+    blocklists: Annotated[
+        bool,
+        typer.Option(
+            "--blocklists", help="Ask the usual blocklists as well.", rich_help_panel=_DNS
+        ),
+    ] = False,
+    blocklist: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ZONE",
+            help="Ask this blocklist; as often as you like.",
+            parser=check_zone,
+            rich_help_panel=_DNS,
+        ),
+    ] = None,
+    resolver: ResolverOption = None,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Check IPs: PTR and forward DNS, blocklists, warm-up."""
+    session = _open(context, profile, json=json, debug=debug)
+    from misar_ips import checking
+
+    zones = checking.zones_to_ask(session.environ, usual=blocklists, named=blocklist or ())
+    checking.report(session.output, checking.check(session, ips or (), zones, resolver or ()))
+
+
+@app.command("update", cls=HelpfulCommand, rich_help_panel=_LIFE)
 def update(
     context: typer.Context,
     ip: IPArgument,
@@ -276,7 +341,7 @@ def update(
     session.output.note(f"Updated {updated.id}.")
 
 
-@app.command("release", epilog=lesson("release"))
+@app.command("release", cls=HelpfulCommand, rich_help_panel=_LIFE)
 def release_ips(
     context: typer.Context,
     ips: Annotated[
@@ -299,38 +364,7 @@ def release_ips(
     release.report(session.output, release.release_targets(session.client, targets))
 
 
-@app.command("check", epilog=lesson("check"))
-def check_ips(
-    context: typer.Context,
-    ips: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[IP...]", help="Ids or addresses; all IPs without one.", parser=check_id
-        ),
-    ] = None,
-    blocklists: Annotated[
-        bool, typer.Option("--blocklists", help="Ask the usual blocklists as well.")
-    ] = False,
-    blocklist: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ZONE", help="Ask this blocklist; as often as you like.", parser=check_zone
-        ),
-    ] = None,
-    resolver: ResolverOption = None,
-    profile: ProfileOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Check IPs: PTR and forward DNS, blocklists, warm-up."""
-    session = _open(context, profile, json=json, debug=debug)
-    from misar_ips import checking
-
-    zones = checking.zones_to_ask(session.environ, usual=blocklists, named=blocklist or ())
-    checking.report(session.output, checking.check(session, ips or (), zones, resolver or ()))
-
-
-@app.command("doctor", epilog=lesson("doctor"))
+@app.command("doctor", cls=HelpfulCommand, rich_help_panel=_SET_UP)
 def examine(
     context: typer.Context,
     profile: ProfileOption = None,
@@ -346,18 +380,29 @@ def examine(
     doctor.require_health(findings)
 
 
-@profile_app.command("add", epilog=lesson("profile add"))
+@profile_app.command("add", cls=HelpfulCommand)
 def add_profile(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
     base_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="The server, if it is not MisarMail's own.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="The server, if it is not MisarMail's own.", rich_help_panel=_SAVED
+        ),
     ] = None,
     api_key_command: Annotated[
-        str | None, typer.Option(metavar="COMMAND", help="Run this for the key; no key is stored.")
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Run this for the key; no key is stored.",
+            rich_help_panel=_SAVED,
+        ),
     ] = None,
     timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long to wait for a reply.")
+        float,
+        typer.Option(
+            metavar="SECONDS", help="How long to wait for a reply.", rich_help_panel=_SAVED
+        ),
     ] = 30.0,
     default: Annotated[bool, typer.Option("--default", help="Use it by default.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace one of that name.")] = False,
@@ -377,7 +422,7 @@ def add_profile(
     profiles.add(session, wanted, make_default=default, replacing=replace)
 
 
-@profile_app.command("list", epilog=lesson("profile list"))
+@profile_app.command("list", cls=HelpfulCommand)
 def list_profiles(context: typer.Context, json: JsonOption = False) -> None:
     """Show the saved profiles, their keys masked."""
     from misar_ips import profiles
@@ -389,9 +434,10 @@ def list_profiles(context: typer.Context, json: JsonOption = False) -> None:
     )
 
 
-@profile_app.command("use", epilog=lesson("profile use"))
+@profile_app.command("use", cls=HelpfulCommand)
 def use_profile(
-    context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")]
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
 ) -> None:
     """Make a profile the default one."""
     from misar_ips import config
@@ -400,9 +446,10 @@ def use_profile(
     context.obj.output.note(f"Profile {name} is the default now.")
 
 
-@profile_app.command("remove", epilog=lesson("profile remove"))
+@profile_app.command("remove", cls=HelpfulCommand)
 def remove_profile(
-    context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME")]
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
 ) -> None:
     """Forget a profile and its key."""
     from misar_ips import config
@@ -412,30 +459,56 @@ def remove_profile(
     context.obj.output.note(f"Removed profile {name}.{what_now}")
 
 
-@emulator_app.command(epilog=lesson("emulator serve"))
+@emulator_app.command("serve", cls=HelpfulCommand)
 def serve(
     context: typer.Context,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Listen here.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Listen here.", rich_help_panel=_PLACE)
+    ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="PORT", help="Listen here; 0 for any.")
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="Listen here; 0 picks a free one.",
+            rich_help_panel=_PLACE,
+        ),
     ] = 8025,
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="Let other machines reach it.", rich_help_panel=_PLACE),
+    ] = False,
     db: DatabaseOption = None,
     plan: Annotated[
-        str, typer.Option(metavar="PLAN", help="free, pro, max or enterprise.")
+        str,
+        typer.Option(
+            metavar="PLAN", help="free, pro, max or enterprise.", rich_help_panel=_ANSWERS
+        ),
     ] = "enterprise",
     rate_limit: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Requests a minute for each key; 0: no limit.")
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Requests a minute for each key; 0 for no limit.",
+            rich_help_panel=_ANSWERS,
+        ),
     ] = 60,
     latency: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Wait before each reply.")
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Wait before each reply.", rich_help_panel=_ANSWERS
+        ),
     ] = 0.0,
     fault: Annotated[
         list[str] | None,
-        typer.Option(metavar="METHOD:KIND[:COUNT]", help="Fail on demand; see the README."),
+        typer.Option(
+            metavar="METHOD:KIND[:COUNT]",
+            help="Fail on demand; the README has the kinds.",
+            rich_help_panel=_ANSWERS,
+        ),
     ] = None,
-    allow_remote: Annotated[
-        bool, typer.Option("--allow-remote", help="Let other machines reach it.")
-    ] = False,
 ) -> None:
     """Serve the API on this machine, until Ctrl-C."""
     from misar_ips.emulator.serve import open_server, run_until_stopped
@@ -456,7 +529,7 @@ def serve(
     run_until_stopped(server)
 
 
-@emulator_app.command(epilog=lesson("emulator advance"))
+@emulator_app.command("advance", cls=HelpfulCommand)
 def advance(
     context: typer.Context,
     duration: Annotated[str, typer.Argument(metavar="DURATION", help="As 90s, 15m, 24h or 7d.")],
@@ -469,15 +542,15 @@ def advance(
     context.obj.output.line(rfc3339(now.replace(microsecond=0)))
 
 
-@emulator_app.command(epilog=lesson("emulator reset"))
+@emulator_app.command("reset", cls=HelpfulCommand)
 def reset(context: typer.Context, db: DatabaseOption = None) -> None:
     """Start the emulator over, with its first IPs and its first day."""
     context.obj.emulator_store(db).reset()
     context.obj.output.note("The emulator is as new.")
 
 
-app.add_typer(profile_app, name="profile")
-app.add_typer(emulator_app, name="emulator")
+app.add_typer(profile_app, name="profile", rich_help_panel=_SET_UP)
+app.add_typer(emulator_app, name="emulator", rich_help_panel=_SET_UP)
 
 
 def _open(

@@ -1,15 +1,15 @@
-"""What the end of each command's `--help` teaches: examples, and how the command may end."""
+"""What the end of each `--help` teaches: examples, and how the command may end."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from misar_ips.errors import ExitCode
 
 EXIT_CODES = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "the server failed, or the question was answered no",
-    ExitCode.USAGE: "wrong arguments, or nobody there to answer a question",
+    ExitCode.USAGE: "wrong arguments, or nobody there to answer the question",
     ExitCode.CONFIG: "no profile, unknown profile, broken file or key",
     ExitCode.AUTH: "the key is not accepted, or lacks the scope ips",
     ExitCode.PLAN_LIMIT: "the plan does not allow it",
@@ -24,35 +24,73 @@ EXIT_CODES = {
 }
 """What each exit code means, in half a line."""
 
-_LOCAL = (ExitCode.DONE, ExitCode.USAGE)
-_FILE = (*_LOCAL, ExitCode.CONFIG)
-_SERVER = (
-    ExitCode.DONE,
-    ExitCode.FAILED,
-    ExitCode.USAGE,
-    ExitCode.CONFIG,
-    ExitCode.AUTH,
-    ExitCode.RATE_LIMITED,
-    ExitCode.NETWORK,
-)
+_ANYWHERE = {
+    ExitCode.DONE: EXIT_CODES[ExitCode.DONE],
+    ExitCode.FAILED: "its output could not be written",
+    ExitCode.USAGE: "wrong arguments",
+    ExitCode.INTERRUPTED: EXIT_CODES[ExitCode.INTERRUPTED],
+}
+_FILE = {**_ANYWHERE, ExitCode.CONFIG: "no such profile, or the file is broken"}
+_NO_ROUTE = "the server has no dedicated IPs at this URL"
+_STATE = {**_ANYWHERE, ExitCode.CONFIG: "the emulator's file can't be used"}
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A command's examples, and the exit codes that it may end with."""
+    """A command's examples, and what the exit codes mean that it may end with."""
 
     examples: tuple[str, ...]
-    exit_codes: tuple[ExitCode, ...]
+    exit_codes: dict[ExitCode, str] = field(default_factory=dict)
 
+
+def _of_the_api(*codes: ExitCode) -> dict[ExitCode, str]:
+    """Give what every command that talks to the API may end with, and these codes."""
+    usual = {code: EXIT_CODES[code] for code in (*_OF_THE_API, *codes)}
+    return {**usual, **_ANYWHERE, ExitCode.FAILED: "the server failed"}
+
+
+_OF_THE_API = (
+    ExitCode.CONFIG,
+    ExitCode.AUTH,
+    ExitCode.PLAN_LIMIT,
+    ExitCode.RATE_LIMITED,
+    ExitCode.REJECTED,
+    ExitCode.NETWORK,
+)
 
 LESSONS = {
+    "": Lesson(
+        (
+            "misar-ips list --profile demo",
+            "misar-ips profile add work",
+            "misar-ips request --pool transactional --wait",
+        )
+    ),
+    "request": Lesson(
+        (
+            "misar-ips request --pool transactional --rdns mail.example.com",
+            "misar-ips request --wait",
+            "misar-ips request --json | jq -r .id",
+        ),
+        {
+            **_of_the_api(ExitCode.OUTCOME_UNKNOWN, ExitCode.WAIT_FAILED),
+            ExitCode.NOT_FOUND: _NO_ROUTE,
+        },
+    ),
+    "wait": Lesson(
+        (
+            "misar-ips wait ip_abc123 --for provisioned",
+            "misar-ips wait ip_abc123 --for warmed --timeout 28d && echo warmed",
+        ),
+        _of_the_api(ExitCode.NOT_FOUND, ExitCode.WAIT_FAILED),
+    ),
     "list": Lesson(
         (
             "misar-ips list --pool marketing --status warming",
             "misar-ips list --sort warmup_percent",
             "misar-ips list --json | jq -r '.[].address'",
         ),
-        _SERVER,
+        {**_of_the_api(), ExitCode.NOT_FOUND: _NO_ROUTE},
     ),
     "show": Lesson(
         (
@@ -60,44 +98,41 @@ LESSONS = {
             "misar-ips show 198.51.100.42 --watch",
             "misar-ips show ip_abc123 --json | jq .warmup",
         ),
-        (*_SERVER, ExitCode.NOT_FOUND),
+        _of_the_api(ExitCode.NOT_FOUND),
     ),
-    "request": Lesson(
+    "check": Lesson(
         (
-            "misar-ips request --pool transactional --rdns mail.example.com",
-            "misar-ips request --wait",
+            "misar-ips check",
+            "misar-ips check ip_abc123 --blocklists",
+            "misar-ips check --json | jq -r '.[] | select(.ok | not).address'",
         ),
-        (*_SERVER, ExitCode.PLAN_LIMIT, ExitCode.REJECTED, ExitCode.OUTCOME_UNKNOWN),
-    ),
-    "wait": Lesson(
-        (
-            "misar-ips wait ip_abc123 --for provisioned",
-            "misar-ips wait ip_abc123 --for warmed --timeout 28d && echo warmed",
-        ),
-        (*_SERVER, ExitCode.NOT_FOUND, ExitCode.WAIT_FAILED),
+        {**_of_the_api(ExitCode.NOT_FOUND), ExitCode.CHECK_FAILED: "a check failed"},
     ),
     "update": Lesson(
         (
             "misar-ips update ip_abc123 --rdns mail.example.com",
             "misar-ips update 198.51.100.42 --pool transactional",
         ),
-        (*_SERVER, ExitCode.NOT_FOUND, ExitCode.REJECTED, ExitCode.OUTCOME_UNKNOWN),
+        _of_the_api(ExitCode.NOT_FOUND, ExitCode.OUTCOME_UNKNOWN),
     ),
     "release": Lesson(
         ("misar-ips release ip_jkl012", "misar-ips release ip_abc123 ip_def456 --yes"),
-        (*_SERVER, ExitCode.NOT_FOUND, ExitCode.REJECTED, ExitCode.OUTCOME_UNKNOWN),
-    ),
-    "check": Lesson(
-        (
-            "misar-ips check",
-            "misar-ips check ip_abc123 --blocklists",
-            "misar-ips check --json | jq -r '.[] | select(.ok | not) | .address'",
-        ),
-        (*_SERVER, ExitCode.NOT_FOUND, ExitCode.CHECK_FAILED),
+        {
+            **_of_the_api(ExitCode.NOT_FOUND, ExitCode.OUTCOME_UNKNOWN),
+            ExitCode.FAILED: EXIT_CODES[ExitCode.FAILED],
+            ExitCode.USAGE: EXIT_CODES[ExitCode.USAGE],
+        },
     ),
     "doctor": Lesson(
         ("misar-ips doctor", "misar-ips doctor --profile work --json"),
-        (*_LOCAL, ExitCode.CHECK_FAILED),
+        {**_ANYWHERE, ExitCode.CHECK_FAILED: "something is broken"},
+    ),
+    "profile": Lesson(
+        (
+            "misar-ips profile add work",
+            "misar-ips profile use work",
+            "misar-ips profile list",
+        )
     ),
     "profile add": Lesson(
         (
@@ -105,32 +140,41 @@ LESSONS = {
             "misar-ips profile add ci < key.txt",
             "misar-ips profile add vault --api-key-command 'op read op://infra/misar/key'",
         ),
-        (ExitCode.DONE, ExitCode.FAILED, ExitCode.USAGE, ExitCode.CONFIG, ExitCode.AUTH),
+        {
+            **_ANYWHERE,
+            ExitCode.FAILED: "no key was typed",
+            ExitCode.CONFIG: "the name is taken, or the key or the file is broken",
+            ExitCode.AUTH: "the server does not accept the key; it is not saved",
+        },
     ),
     "profile list": Lesson(
         ("misar-ips profile list", "misar-ips profile list --json | jq -r '.[].name'"), _FILE
     ),
     "profile use": Lesson(("misar-ips profile use work", "misar-ips profile use demo"), _FILE),
-    "profile remove": Lesson(("misar-ips profile remove ci",), _FILE),
+    "profile remove": Lesson(
+        ("misar-ips profile remove ci", "misar-ips profile remove work && misar-ips profile list"),
+        _FILE,
+    ),
+    "emulator": Lesson(
+        (
+            "misar-ips emulator serve",
+            "misar-ips emulator advance 7d",
+            "misar-ips emulator reset",
+        )
+    ),
     "emulator serve": Lesson(
         (
             "misar-ips emulator serve",
             "misar-ips emulator serve --port 0 --plan max",
             "misar-ips emulator serve --fault POST:lost-reply:1 --fault GET:503:2",
         ),
-        _FILE,
+        _STATE,
     ),
     "emulator advance": Lesson(
-        ("misar-ips emulator advance 24h", "misar-ips emulator advance 28d"), _FILE
+        ("misar-ips emulator advance 24h", "misar-ips emulator advance 28d"), _STATE
     ),
-    "emulator reset": Lesson(("misar-ips emulator reset",), _FILE),
+    "emulator reset": Lesson(
+        ("misar-ips emulator reset", "misar-ips emulator reset --db scratch.db"), _STATE
+    ),
 }
-
-
-def lesson(command: str) -> str:
-    """Give the end of a command's help, which Typer leaves as it is after a backspace."""
-    taught = LESSONS[command]
-    codes = sorted({*taught.exit_codes, ExitCode.INTERRUPTED})
-    lines = ["Examples:", *(f"  {example}" for example in taught.examples), ""]
-    meanings = [f"  {code:>3}  {EXIT_CODES[code]}" for code in codes]
-    return "\b\n" + "\n".join(lines) + "\n\b\n" + "\n".join(["Exit codes:", *meanings])
+"""By the command's name; a command with others under it leaves exit codes to them."""

@@ -10,6 +10,7 @@ import typer
 from misar_ips import __version__
 from misar_ips.cli import app
 from misar_ips.errors import ExitCode
+from misar_ips.help import groups, meaning, term, usage
 from misar_ips.lessons import EXIT_CODES, LESSONS
 
 if TYPE_CHECKING:
@@ -35,9 +36,13 @@ _ENVIRONMENT = {
     "trust.",
 }
 
+_HELP = {"-h, --help": "Show the help of the program, or of the command it stands after."}
+
 _FILES = {
     "~/.config/misar-ips/config.toml": "Profiles, and which one is the default; on macOS in "
     "~/Library/Application Support/misar-ips.",
+    "~/.cache/misar-ips/completion/": "The IPs that completion saw within the last minute.",
+    "~/.local/state/misar-ips/emulator.db": "What the emulator and the profile demo keep.",
 }
 
 
@@ -50,11 +55,11 @@ def man_page() -> str:
         "misar\\-ips \\- manage MisarMail dedicated sending IPs",
         ".SH SYNOPSIS",
         ".B misar\\-ips",
-        "\\fICOMMAND\\fR [\\fIOPTION\\fR...] [\\fIARGUMENT\\fR...]",
+        "\\fICOMMAND\\fR [\\fIARGUMENT\\fR...] [\\fIOPTION\\fR...]",
         ".SH DESCRIPTION",
         *_paragraphs(_DESCRIPTION),
         ".SH OPTIONS",
-        *_options(root),
+        *_terms({**{term(each): meaning(each) for each in root.params}, **_HELP}),
         ".SH COMMANDS",
         *(line for name, command in root.commands.items() for line in _command(name, command)),
         ".SH EXIT STATUS",
@@ -72,36 +77,28 @@ def _command(name: str, command: Command) -> Iterator[str]:
         for inner, each in command.commands.items():
             yield from _command(f"{name} {inner}", each)
         return
-    arguments = " ".join(each.metavar for each in _arguments(command))
-    yield f".SS misar\\-ips {_escaped(f'{name} {arguments}'.strip())}"
+    yield f".SS misar\\-ips {_escaped(' '.join((name, *usage(command))))}"
     yield from _paragraphs(command.help)
-    yield from _options(command)
-    yield from (".PP", "Examples:", ".PP", ".nf", ".RS 4")
+    yield from _groups(command)
+    yield from (".PP", ".I Examples:", ".PP", ".nf", ".RS 4")
     yield from (_escaped(example) for example in LESSONS[name].examples)
-    yield from (".RE", ".fi", ".PP")
+    yield from (".RE", ".fi", ".PP", ".I Exit codes:")
+    codes = sorted(LESSONS[name].exit_codes.items())
+    yield from _terms({str(int(code)): what for code, what in codes}, indent=5)
 
 
-def _arguments(command: Command) -> list[Command]:
-    return [each for each in command.params if each.param_type_name == "argument"]
+def _groups(command: Command) -> Iterator[str]:
+    for name, parameters in groups(command.params).items():
+        yield from (".PP", f".I {name}:")
+        yield from _terms({term(each): meaning(each) for each in parameters})
 
 
-def _options(command: Command) -> list[str]:
-    options = [each for each in command.params if each.param_type_name == "option"]
-    terms = {}
-    for option in options:
-        names = ", ".join(sorted(option.opts, key=len))
-        metavar = f" {option.metavar}" if option.metavar else ""
-        terms[f"{names}{metavar}"] = option.help
-    return _terms(terms)
-
-
-def _terms(terms: dict[str, str]) -> list[str]:
-    """Give a list of terms, each with what it means."""
-    return [
-        line
-        for term, meaning in terms.items()
-        for line in (".TP", f".B {_escaped(term)}", _escaped(meaning))
-    ]
+def _terms(terms: dict[str, str], indent: int = 8) -> Iterator[str]:
+    """Give a list of terms, each with what it means, without blank lines between them."""
+    yield ".PD 0"
+    for name, what in terms.items():
+        yield from (f".TP {indent}", f".B {_escaped(name)}", _escaped(what))
+    yield ".PD"
 
 
 def _paragraphs(text: str) -> list[str]:

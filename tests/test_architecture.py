@@ -28,7 +28,7 @@ MAY_IMPORT = {
     | {"session"},
     "checks": {"blocklists", "dns", "models", "warmup"},
     "cli": {"__init__", "checking", "config", "doctor", "durations", "emulator", "following"}
-    | {"lessons", "names", "profiles", "release", "results", "session", "shells", "sorting", "text"}
+    | {"help", "names", "profiles", "release", "results", "session", "shells", "sorting", "text"}
     | {"warmup"},
     "client": {"__init__", "config", "errors", "models", "names", "reply", "results"},
     "completion": {"config", "errors", "names", "seen_ips", "session", "shells", "sorting"},
@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "emulator": {"emulator", "errors"},
     "errors": set(),
     "following": {"durations", "errors", "live", "models", "session", "warmup"},
+    "help": {"lessons"},
     "lessons": {"errors"},
     "live": {"details", "durations", "output", "text", "warmup"},
     "lookups": {"blocklists", "check_view", "checks", "dns", "output"},

@@ -34,8 +34,8 @@ IDS = [
 ]
 ESCAPES = re.compile(r"\x1b(\[[0-9;?=>]*[a-zA-Z]|[=>]|\([A-Z0-9]|\][^\x07]*\x07)|[\x07\x0f]")
 SECONDS = 20  # until a test gives up waiting
-COMMANDS = ["list", "show", "request", "wait", "update", "release", "check", "doctor", "profile"]
-COMMANDS += ["emulator"]
+COMMANDS = ["request", "wait", "list", "show", "check", "update", "release"]
+COMMANDS += ["doctor", "profile", "emulator"]
 PROFILES = """\
 default_profile = "work"
 [profiles.work]

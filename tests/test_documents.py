@@ -77,21 +77,84 @@ def test_the_pictures_can_be_read_on_any_page(name: str) -> None:
         assert (luminance(colour) + 0.05) / (luminance(background) + 0.05) >= 4.5
 
 
-def test_every_commands_help_teaches(world: World) -> None:
-    for command, lesson in LESSONS.items():
-        ran = world.run(*command.split(), "--help")
-        usage, _, rest = ran.stdout.partition("\n\n")
-        sentence, options, examples = re.split(r"\n\n(?=Options:|  Examples:)", rest)
-        assert usage.startswith(f"Usage: misar-ips {command} ")
-        assert sentence.split("\n\n")[0].rstrip().endswith(".")
-        assert "--help" in options
-        shown, _, codes = examples.partition("\n\n  Exit codes:\n")
-        assert shown == "\n".join(["  Examples:", *(f"    {each}" for each in lesson.examples)])
-        assert all(example.startswith(f"misar-ips {command}") for example in lesson.examples)
-        expected = sorted({*lesson.exit_codes, ExitCode.INTERRUPTED})
-        assert re.findall(r"^ +(\d+)  ", codes, re.MULTILINE) == [str(int(c)) for c in expected]
-        assert max(len(line) for line in ran.stdout.splitlines()) <= 80 or "jq" in shown
+def sections(help_text: str) -> dict[str, list[str]]:
+    """Give the lines of each section of a command's help, by its heading."""
+    parts = [part.splitlines() for part in help_text.rstrip("\n").split("\n\n")]
+    return {heading.removesuffix(":"): lines for heading, *lines in parts}
+
+
+@pytest.mark.parametrize("command", LESSONS)
+def test_every_commands_help_teaches(world: World, command: str) -> None:
+    lesson = LESSONS[command]
+    ran = world.run(*command.split(), "--help")
+    assert (ran.code, ran.stderr) == (0, "")
+    usage, sentence, *_ = ran.stdout.split("\n\n")
+    assert usage.startswith(f"Usage: {' '.join(('misar-ips', *command.split()))} ")
+    assert usage.endswith("[OPTIONS]")
+    assert re.fullmatch(r"  [A-Z](.|\n)*\.", sentence)
+    taught = sections(ran.stdout)
+    assert taught["Examples"] == [f"  {example}" for example in lesson.examples]
+    assert 2 <= len(lesson.examples) <= 3
+    assert all(example.startswith(f"misar-ips {command}") for example in lesson.examples)
+    assert any("--help" in line for lines in taught.values() for line in lines)
+    if lesson.exit_codes:
+        codes = [int(line.split()[0]) for line in taught["Exit codes"]]
+        assert codes == sorted(lesson.exit_codes)
+        assert {ExitCode.DONE, ExitCode.USAGE, ExitCode.INTERRUPTED} <= set(codes)
+    else:
+        assert "COMMAND --help` shows a command's options" in ran.stdout
+    assert max(len(line) for line in ran.stdout.splitlines()) <= 80
+
+
+def test_every_exit_code_is_explained() -> None:
     assert set(EXIT_CODES) == set(ExitCode)
+
+
+HELP_OF_CHECK = """\
+Usage: misar-ips check [IP...] [OPTIONS]
+
+  Check IPs: PTR and forward DNS, blocklists, warm-up.
+
+Arguments:
+  [IP...]  Ids or addresses; all IPs without one.
+
+DNS:
+  --blocklists               Ask the usual blocklists as well.
+  --blocklist ZONE           Ask this blocklist; as often as you like.
+  --resolver ADDRESS[:PORT]  Ask this resolver, not the system's; as often as
+                             you like.
+
+Common options:
+  -p, --profile NAME  Use this profile; demo needs no key.
+  --json              Print JSON.
+  --debug             Log each attempt, and where an error came from.
+  -h, --help          Show this message and exit.
+
+Examples:
+"""
+GROUPS_OF_HELP = {
+    "": ["The life of an IP", "Set-up and tests", "Options"],
+    "request": ["Options", "DNS", "Common options"],
+    "list": ["Options", "Common options"],
+    "profile": ["Commands", "Options"],
+    "profile add": ["Arguments", "What is saved", "Options", "Common options"],
+    "profile use": ["Arguments", "Options"],
+    "emulator serve": ["Where it is", "What it answers", "Options"],
+}
+
+
+def test_help_has_its_options_in_groups(world: World) -> None:
+    assert world.run("check", "-h").stdout.startswith(HELP_OF_CHECK)
+    for command, groups in GROUPS_OF_HELP.items():
+        shown = list(sections(world.run(*command.split(), "--help").stdout))
+        assert shown[2 : shown.index("Examples")] == groups
+
+
+def test_help_tells_what_holds_where_nothing_is_given(world: World) -> None:
+    shown = world.run("wait", "--help").stdout
+    assert shown.startswith("Usage: misar-ips wait IP --for GOAL [OPTIONS]\n")
+    assert "  --interval SECONDS  How often to look; 5 at the least. [default: 60]\n" in shown
+    assert " [default: 30]\n" in world.run("profile", "add", "--help").stdout
 
 
 def test_the_changelog_is_of_this_version() -> None:
