@@ -131,10 +131,13 @@ def _sources(profile_name: str | None, environ: Mapping[str, str]) -> list[str]:
 
 
 def _profile(profile: Profile, profile_name: str | None, environ: Mapping[str, str]) -> Finding:
-    called = f"Profile {profile.name}" if profile.name else "No profile, but a key"
     chosen_by, *shadowed = _sources(profile_name, environ) or [profile.source]
     others = [each for each in shadowed if not each.endswith(f" profile {profile.name}")]
-    message = f"{called}, from {profile.source}."
+    message = (
+        f"Profile {profile.name}, from {profile.source}."
+        if profile.name
+        else f"None: the key in {profile.source} is used."
+    )
     if not others:
         return Finding("profile", PASS, message)
     message = f"{message} It shadows {', '.join(others)}."
@@ -181,25 +184,29 @@ def _api(session: Session, profile: Profile) -> Iterator[Finding]:
     except ConfigError as error:
         yield _failed("key", error)
     except NetworkError as error:
-        yield from _unreachable(error)
+        yield from _unreachable(error, profile)
     else:
         if not is_near:
-            yield Finding("dns", PASS, "The API's host is known.")
-            yield Finding("tls", PASS, "The API's certificate is trusted.")
+            yield _known(profile)
+            yield Finding("tls", PASS, "Its certificate is trusted.")
         yield from _answered(reply, seconds)
         if not is_near and reply.date:
             yield _clock((datetime.now(UTC) - reply.date).total_seconds())
 
 
-def _unreachable(error: NetworkError) -> Iterator[Finding]:
+def _unreachable(error: NetworkError, profile: Profile) -> Iterator[Finding]:
     cause = _root_cause(error)
     if isinstance(cause, socket.gaierror):
         yield _failed("dns", error)
     elif isinstance(cause, ssl.SSLError):
-        yield Finding("dns", PASS, "The API's host is known.")
+        yield _known(profile)
         yield _failed("tls", error)
     else:
         yield _failed("api", error)
+
+
+def _known(profile: Profile) -> Finding:
+    return Finding("dns", PASS, f"{urlsplit(profile.base_url).hostname} is known.")
 
 
 def _answered(reply: Reply, seconds: float) -> Iterator[Finding]:
@@ -256,11 +263,11 @@ def _completion(environ: Mapping[str, str]) -> Finding:
         )
     state = shells.state_of(shell, environ)
     if state is shells.State.CURRENT:
-        return Finding("completion", PASS, f"It is installed for {shell}.")
+        return Finding("completion", PASS, f"For {shell} it is installed.")
     is_old = state is shells.State.OTHER
-    message = "is that of another version" if is_old else "is not installed"
+    message = "that of another version" if is_old else "not installed"
     return Finding(
-        "completion", WARNING, f"The one for {shell} {message}.", shells.how_to_install(shell)
+        "completion", WARNING, f"For {shell} it is {message}.", shells.how_to_install(shell)
     )
 
 

@@ -5,7 +5,6 @@ Pure functions from text to lines. Lengths are in terminal cells, of which a wid
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.segment import Segment
 
+from misar_ips import text as safe_text
 from misar_ips.text import plain
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ def fact(name: str, text: str, width: int) -> list[Line]:
 
 def folded(text: str, width: int) -> list[str]:
     """Break a text into lines, at words where it has some."""
-    # textwrap counts characters, of which some are two cells wide and some none at all.
-    lines = textwrap.wrap(text, width, break_on_hyphens=False)
+    # It counts characters, of which some are two cells wide and some none at all.
+    lines = safe_text.folded(text, width, break_long_words=True)
     return [piece for line in lines for piece in chop_cells(line, width)]
 
 

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import re
-import textwrap
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -25,7 +24,7 @@ from misar_ips.errors import (
     OutputError,
     StoppedError,
 )
-from misar_ips.text import one_line, plain
+from misar_ips.text import folded, one_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -263,9 +262,7 @@ class Output:
         """Break a paragraph at words where a terminal would break it anywhere."""
         if not self._stderr.isatty():
             return text
-        return textwrap.fill(
-            text, self._width(self._stderr), break_long_words=False, break_on_hyphens=False
-        )
+        return "\n".join(folded(text, self._width(self._stderr), break_long_words=False))
 
     def _width(self, stream: TextIO) -> int:
         """Give a terminal's width in columns; ``COLUMNS`` has the first word."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+_COMMAND = re.compile("`[^`]+`")
+_NO_BREAK = "\xa0"  # a space where no line ends; `plain` leaves none of them in a text
 
 
 def plain(text: str) -> str:
@@ -24,6 +29,21 @@ def plain(text: str) -> str:
 def one_line(text: str) -> str:
     """Give the text as one safe line: its white space is folded, the rest is made plain."""
     return plain(" ".join(text.split()))
+
+
+def folded(text: str, width: int, *, break_long_words: bool) -> list[str]:
+    """Break a plain text into lines at its words; a command in backticks stays in one piece."""
+
+    def unbroken(command: re.Match[str]) -> str:
+        return command[0].replace(" ", _NO_BREAK) if len(command[0]) <= width else command[0]
+
+    lines = textwrap.wrap(
+        _COMMAND.sub(unbroken, text),
+        width,
+        break_long_words=break_long_words,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_NO_BREAK, " ") for line in lines]
 
 
 def rfc3339(time: datetime | None) -> str:

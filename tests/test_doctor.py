@@ -86,11 +86,11 @@ def test_all_is_well(world: World) -> None:
     assert report(ran) == [
         VERSIONS,
         ("configuration", "pass", f"There is no file {path}; none is needed.", None),
-        ("profile", "pass", "No profile, but a key, from MISARMAIL_API_KEY.", None),
+        ("profile", "pass", "None: the key in MISARMAIL_API_KEY is used.", None),
         ("key", "pass", "msk_5ec2e75e…, from MISARMAIL_API_KEY.", None),
         ("url", "pass", "https://api.misar.io/mail/v1, the default.", None),
-        ("dns", "pass", "The API's host is known.", None),
-        ("tls", "pass", "The API's certificate is trusted.", None),
+        ("dns", "pass", "api.misar.io is known.", None),
+        ("tls", "pass", "Its certificate is trusted.", None),
         ("api", "pass", "It answered after 0 ms.", None),
         ("access", "pass", "The API accepts the key.", None),
         ("scope", "pass", "The key has the scope `ips`; IPs of the account: 1.", None),
@@ -113,14 +113,14 @@ def test_nothing_configured_is_nothing_broken(world: World) -> None:
 
 
 PEOPLES_REPORT = """\
-✓ dns            The API's host is known.
-✓ tls            The API's certificate is trusted.
+✓ dns            api.misar.io is known.
+✓ tls            Its certificate is trusted.
 ✓ api            It answered after 0 ms.
 ✗ access         Could not list the dedicated IPs: the API key is not accepted:
                  it is wrong, revoked or expired (HTTP 401). Make a key in
                  MisarMail's settings; `misar-ips profile add NAME` saves it.
-! completion     The one for bash is not installed. `misar-ips
-                 --install-completion` installs it.
+! completion     For bash it is not installed. `misar-ips --install-completion`
+                 installs it.
 """
 
 
@@ -293,7 +293,7 @@ def test_what_is_in_use_shadows_the_rest(world: World) -> None:
         (
             "warning",
             (
-                "No profile, but a key, from MISARMAIL_API_KEY. It shadows the file's default "
+                "None: the key in MISARMAIL_API_KEY is used. It shadows the file's default "
                 "profile work. If that is not meant: `unset MISARMAIL_API_KEY`."
             ),
         )
@@ -364,17 +364,17 @@ def test_a_command_for_the_key_that_fails(world: World) -> None:
 def test_completion_is_found(world: World, shell: str, tmp_path: Path) -> None:
     world.environ |= {"SHELL": shell, "HOME": str(tmp_path / "home")}
     hint = "`misar-ips --install-completion` installs it."
-    missing = ("warning", f"The one for {shell} is not installed. {hint}")
+    missing = ("warning", f"For {shell} it is not installed. {hint}")
     assert found(world, "completion") == [missing]
     assert world.run("--install-completion").code == 0
-    assert found(world, "completion") == [("pass", f"It is installed for {shell}.")]
+    assert found(world, "completion") == [("pass", f"For {shell} it is installed.")]
     [script] = [
         path
         for path in (tmp_path / "home").rglob("*misar-ips*")
         if path.is_file() and path.read_text() == shells.SCRIPTS[shell][1]
     ]
     script.write_text("# of another version\n")
-    old = ("warning", f"The one for {shell} is that of another version. {hint}")
+    old = ("warning", f"For {shell} it is that of another version. {hint}")
     assert found(world, "completion") == [old]
 
 

@@ -182,7 +182,7 @@ def test_json_nested_as_deeply_as_can_be_read_can_be_written(world: World, termi
 RELEASED = "✓ Released ip_jkl012 (198.51.100.131).\n"
 RELEASED_IN_COLOUR = "\x1b[32m✓\x1b[0m Released ip_jkl012 (198.51.100.131).\n"
 RELEASED_OFF_A_TERMINAL = "ip_jkl012\t198.51.100.131\ttrue\nip_nosuch\t\tfalse\n"
-WRAPPED = NO_SUCH_IP.replace("`misar-ips list` shows", "`misar-ips\nlist` shows")
+WRAPPED = NO_SUCH_IP.replace(" `misar-ips list` shows", "\n`misar-ips list` shows")
 NO_COLOUR, COLOUR = "Error: ", "\x1b[1;31mError\x1b[0m: "
 
 
