@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from typer.core import TyperCommand, TyperGroup
 
+from misar_ips.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -42,6 +44,24 @@ class HelpfulCommand(TyperCommand):
 
 class HelpfulGroup(TyperGroup):
     """A command that has others under it; they are shown in the order in which they were added."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Read what stands before the command's name.
+
+        Raises:
+            UsageError: that is an option of the commands.
+        """
+        self._point_to_the_commands(ctx.command_path, args)
+        return super().parse_args(ctx, args)
+
+    def _point_to_the_commands(self, path: str, args: list[str]) -> None:
+        option = args[0].partition("=")[0] if args else ""
+        takers = [name for name, each in self.commands.items() if _has(each, option)]
+        if takers and not _has(self, option):
+            named = next((each for each in args if each in takers), takers[0])
+            raise UsageError(
+                f"`{option}` stands after the command.", hint=f"Write `{path} {named} {option}`."
+            )
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
         """Give what stands after the group's name."""
@@ -103,6 +123,10 @@ def meaning(parameter: Parameter) -> str:
 def first_sentence(command: Command) -> str:
     """Give the first sentence of what a command does."""
     return str(command.get_short_help_str(limit=1000))
+
+
+def _has(command: Command, option: str) -> bool:
+    return any(option in each.opts for each in command.params if _is_option(each))
 
 
 def _is_option(parameter: Parameter) -> bool:

@@ -111,12 +111,13 @@ def report(output: Output, targets: Sequence[Target]) -> None:
 
 def _tell_what_dns_keeps(output: Output, ip: DedicatedIP) -> None:
     """Name the records that point at an address which is soon somebody else's."""
-    if not (ip.rdns and ip.address):
+    if not ip.address:
         return
     record, mechanism = ("AAAA", "ip6") if ":" in ip.address else ("A", "ip4")
+    records = f"the {record} record of {ip.rdns}" if ip.rdns else f"{record} records"
     output.note(
-        f"DNS may still point at {ip.address}: the {record} record of {ip.rdns}, and SPF records "
-        f"with {mechanism}:{ip.address}."
+        f"DNS may still point at {ip.address}: {records}, and SPF records with "
+        f"{mechanism}:{ip.address}."
     )
 
 

@@ -42,7 +42,7 @@ MAY_IMPORT = {
     "emulator": {"emulator", "errors"},
     "errors": set(),
     "following": {"durations", "errors", "live", "models", "session", "warmup"},
-    "help": {"lessons"},
+    "help": {"errors", "lessons"},
     "lessons": {"errors"},
     "live": {"details", "durations", "output", "text", "warmup"},
     "lookups": {"blocklists", "check_view", "checks", "dns", "output"},

@@ -370,6 +370,19 @@ def test_an_odd_id_stays_one_segment_of_the_path(world: World, ip: str, segment:
                 "See `misar-ips list --help`."
             ),
         ),
+        (
+            ["--profile", "demo", "show", "ip_abc123"],
+            "`--profile` stands after the command. Write `misar-ips show --profile`.",
+        ),
+        (
+            ["-p=demo", "shwo"],
+            "`-p` stands after the command. Write `misar-ips request -p`.",
+        ),
+        (
+            ["profile", "--replace", "add", "x"],
+            "`--replace` stands after the command. Write `misar-ips profile add --replace`.",
+        ),
+        (["--profil", "demo"], "No such option: --profil. See `misar-ips --help`."),
         (["list", "x"], "Got unexpected extra argument(s) (x). See `misar-ips list --help`."),
         (["profile"], "Missing command. See `misar-ips profile --help`."),
         (["emulator", "advance", "7w"], "`7w` is no duration. Write it as 90s, 15m, 24h or 28d."),

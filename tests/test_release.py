@@ -194,7 +194,9 @@ def test_people_are_told_which_dns_records_may_be_left(world: World) -> None:
         0,
         "✓ Released ip_abc123 (198.51.100.42).\n✓ Released ip_jkl012 (198.51.100.131).\n",
         "DNS may still point at 198.51.100.42: the A record of mail.yourdomain.com, and\n"
-        "SPF records with ip4:198.51.100.42.\n",
+        "SPF records with ip4:198.51.100.42.\n"
+        "DNS may still point at 198.51.100.131: A records, and SPF records with\n"
+        "ip4:198.51.100.131.\n",
     )
 
 
