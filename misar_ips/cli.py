@@ -538,6 +538,7 @@ def advance(
     """Move the emulator's clock on, and say what it shows then."""
     from misar_ips.text import rfc3339
 
+    context.obj.forget_seen_ips()
     now = context.obj.emulator_store(db).advance(parse_duration(duration))
     context.obj.output.line(rfc3339(now.replace(microsecond=0)))
 
@@ -545,6 +546,7 @@ def advance(
 @emulator_app.command("reset", cls=HelpfulCommand)
 def reset(context: typer.Context, db: DatabaseOption = None) -> None:
     """Start the emulator over, with its first IPs and its first day."""
+    context.obj.forget_seen_ips()
     context.obj.emulator_store(db).reset()
     context.obj.output.note("The emulator is as new.")
 

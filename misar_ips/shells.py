@@ -31,7 +31,7 @@ _misar_ips() {
     local -a values=() descriptions=()
     while IFS=$'\t' read -r value description; do
         if [[ $value == :files ]]; then
-            compopt -o default
+            compopt -o default 2>/dev/null
             return
         fi
         values+=("$value")
@@ -45,8 +45,8 @@ _misar_ips() {
     if ((COMP_TYPE == 63 && ${#values[@]} > 1)); then
         for index in "${!values[@]}"; do
             if [[ ${descriptions[index]} ]]; then
-                printf -v "COMPREPLY[index]" "%-${width}s  (%s)" \
-                    "${values[index]}" "${descriptions[index]}"
+                printf -v value "%-${width}s  (%s)" "${values[index]}" "${descriptions[index]}"
+                COMPREPLY[index]=${value:0:${COLUMNS:-80}-1}
             fi
         done
     fi

@@ -47,6 +47,11 @@ height="{terminal_height}"/></clipPath>
 {lines}
 </defs>
 <rect width="100%" height="100%" rx="8" fill="#101820"/>
+<g stroke="none">
+<circle cx="22" cy="22" r="6" fill="#ff7b72"/>
+<circle cx="42" cy="22" r="6" fill="#f0c674"/>
+<circle cx="62" cy="22" r="6" fill="#7ed385"/>
+</g>
 <g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
 {backgrounds}
 <g class="{unique_id}-matrix" xml:space="preserve">
@@ -55,7 +60,7 @@ height="{terminal_height}"/></clipPath>
 </g>
 </svg>
 """
-"""An SVG without a window's frame, and without the fonts that rich's own fetches from elsewhere."""
+"""An SVG with a plain window, and without the fonts that rich's own fetches from elsewhere."""
 
 
 class _Terminal(io.StringIO):

@@ -189,6 +189,16 @@ def test_a_change_makes_the_next_tab_ask_again(world: World, change: list[str]) 
     assert (len(before), len(after)) == (4, expected)
 
 
+@pytest.mark.parametrize("change", [["advance", "24h"], ["reset"]], ids=lambda change: change[0])
+def test_moving_the_emulator_empties_the_cache(
+    world: World, cache: Path, change: list[str]
+) -> None:
+    offered(world, "show", "")
+    assert list(cache.iterdir())
+    assert world.run("emulator", *change).code == 0
+    assert not list(cache.iterdir())
+
+
 def test_what_was_seen_is_kept_for_a_minute_and_for_nobody_else(world: World, cache: Path) -> None:
     offered(world, "show", "")
     [path] = cache.iterdir()
@@ -302,8 +312,11 @@ class Shell:
     def install(self) -> Ran:
         return run_process("--install-completion", environ=self.environ)
 
-    def tab(self, line: str, *expected: str) -> str:
-        """Type a line, press TAB twice, and give what is shown once all that is expected is."""
+    def tab(self, line: str, *expected: str, before: str = "") -> str:
+        """Type a line, press TAB twice, and give what is shown once all that is expected is.
+
+        ``before`` is a line that is run first.
+        """
         process = pexpect.spawn(
             self.COMMANDS[self.name][0],
             self.COMMANDS[self.name][1:],
@@ -314,6 +327,9 @@ class Shell:
         )
         try:
             process.expect_exact(self.PROMPT)
+            if before:
+                process.send(f"{before}\r")
+                process.expect(f"\n.*{self.PROMPT}")
             process.send(f"{line}\t\t")
             shown = ""
             while not all(text in ESCAPES.sub("", shown) for text in expected):
@@ -352,6 +368,19 @@ def test_a_shell_completes_after_it_was_installed(shell: Shell) -> None:
     shell.tab("misar-ips list --pool tr", "transactional ")
     shell.tab("misar-ips list --profile d", "demo ")
     shell.tab(f"misar-ips emulator reset --db {shell.environ['HOME']}/emulat", "emulator.db")
+
+
+def test_who_follows_the_readme_alone_gets_to_a_completed_line(shell: Shell) -> None:
+    del shell.environ["MISARMAIL_API_KEY"], shell.environ["MISARMAIL_BASE_URL"]
+    readme = (COMPLETIONS.parent / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("### Completion")[2].partition("## First steps")[0]
+    blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    [install, tell, ask] = [
+        re.sub(" +#.*", "", line) for block in blocks for line in block.splitlines()
+    ]
+    assert run_process(*install.split()[1:], environ=shell.environ).code == 0
+    assert ask == "misar-ips show ip_"
+    shell.tab(ask, "ip_abc123", "198.51.100.42 warming", "ip_jkl012", before=tell)
 
 
 def test_installing_twice_changes_nothing(shell: Shell) -> None:

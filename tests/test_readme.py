@@ -104,7 +104,7 @@ def test_the_librarys_example_runs(server: EmulatorServer) -> None:
 
 
 def test_the_two_set_up_commands_need_nothing_but_python() -> None:
-    commands = [line for block in blocks("sh") for line in block.splitlines() if "venv" in line]
+    commands = [line for block in blocks("sh") for line in block.splitlines() if "-m venv" in line]
     assert [command.rpartition(" && ")[2] for command in commands] == [
         ".venv/bin/misar-ips list --profile demo",
         ".venv/bin/pytest",
