@@ -215,9 +215,9 @@ def _answered(reply: Reply, seconds: float) -> Iterator[Finding]:
     try:
         number = len(reply.ips())
     except UnauthorizedError as error:
-        yield from (answered, _failed("access", error))
+        yield from (answered, _failed("access", error), *_limit(reply))
     except ForbiddenError as error:
-        yield from (answered, accepted, _failed("scope", error))
+        yield from (answered, accepted, _failed("scope", error), *_limit(reply))
     except RateLimitError as error:
         yield from (answered, Finding("limit", WARNING, error.message, error.hint))
     except APIError as error:

@@ -8,9 +8,12 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from misar_ips import errors
@@ -57,6 +60,25 @@ def test_every_command_and_option_is_documented(world: World) -> None:
         assert f"misar-ips {command}" in README
         for option in re.findall(r"(--[a-z-]+)", world.run(*command.split(), "--help").stdout):
             assert option in {"--help", *re.findall(r"--[a-z-]+", README)}
+
+
+def test_the_doctors_report_is_the_programs(world: World) -> None:
+    [example] = [block for block in blocks("text") if block.startswith("$ misar-ips doctor\n")]
+    world.environ |= {"SHELL": "bash", "HOME": "/nowhere", "NO_COLOR": "1"}
+    headers = {
+        "X-RateLimit-Limit": "60",
+        "X-RateLimit-Remaining": "57",
+        "Date": format_datetime(datetime.now(UTC), usegmt=True),
+    }
+    refused = {"success": False, "error": "API key does not have 'ips' scope"}
+    world.transport = httpx.MockTransport(
+        lambda _request: httpx.Response(403, json=refused, headers=headers)
+    )
+    ran = world.run("doctor", terminal="in out err")
+    assert ran.code == 12
+    shown = re.sub(r"\d+ ms", "84 ms", ran.stdout + ran.stderr)
+    # What stands before is of the machine.
+    assert shown.partition("✓ profile")[2] == example.partition("✓ profile")[2]
 
 
 def test_the_emulators_options_and_faults_are_documented(world: World) -> None:
