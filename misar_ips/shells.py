@@ -125,6 +125,11 @@ Register-ArgumentCompleter -Native -CommandName misar-ips -ScriptBlock {
 }
 """
 
+# It sets SHELL because on Linux and macOS that names the shell that PowerShell was started from.
+_POWERSHELLS_LINE = (
+    "$env:SHELL = 'pwsh'; misar-ips --show-completion | Out-String | Invoke-Expression"
+)
+
 POWERSHELL = "powershell"
 SCRIPTS = {
     "bash": ("misar-ips.bash", _BASH),
@@ -209,10 +214,7 @@ def state_of(shell: str, environ: Mapping[str, str]) -> State:
 def how_to_install(shell: str) -> str:
     """Give what to do to have completion in a shell."""
     if shell == POWERSHELL:
-        return (
-            "Add this line to $PROFILE: "
-            "`misar-ips --show-completion | Out-String | Invoke-Expression`"
-        )
+        return f"Add this line to $PROFILE: `{_POWERSHELLS_LINE}`"
     return "`misar-ips --install-completion` installs it."
 
 

@@ -119,7 +119,16 @@ NOT_FOR_JSON = NEVER | {"rich", "sqlite3", "tomllib", "tomli_w", "platformdirs",
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["list", "--help"], ["show", "-h"], ["wait", "-h"]]
+    "arguments",
+    [
+        *([], ["--version"], ["--help"], ["list", "--help"], ["wait", "-h"]),
+        *(
+            ["check", "-h"],
+            ["profile", "-h"],
+            ["profile", "add", "-h"],
+            ["emulator", "serve", "-h"],
+        ),
+    ],
 )
 def test_help_and_version_load_neither_httpx_nor_rich(
     environ: dict[str, str], arguments: list[str]

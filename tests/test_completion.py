@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from misar_ips.emulator.server import EmulatorServer
 
 COMPLETIONS = Path(__file__).parent.parent / "completions"
+README = COMPLETIONS.parent / "README.md"
 IDS = [
     "ip_abc123\t198.51.100.42 warming",
     "ip_def456\t198.51.100.17 warmed",
@@ -372,8 +373,11 @@ def test_a_shell_completes_after_it_was_installed(shell: Shell) -> None:
 
 def test_who_follows_the_readme_alone_gets_to_a_completed_line(shell: Shell) -> None:
     del shell.environ["MISARMAIL_API_KEY"], shell.environ["MISARMAIL_BASE_URL"]
-    readme = (COMPLETIONS.parent / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("### Completion")[2].partition("## First steps")[0]
+    section = (
+        README.read_text(encoding="utf-8")
+        .partition("### Completion")[2]
+        .partition("## First steps")[0]
+    )
     blocks = re.findall(r"^```sh\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
     [install, tell, ask] = [
         re.sub(" +#.*", "", line) for block in blocks for line in block.splitlines()
@@ -433,8 +437,10 @@ def test_powershells_profile_is_left_to_its_owner(world: World) -> None:
         2,
         "",
         "Error: PowerShell's profile is not changed. Add this line to $PROFILE: "
-        "`misar-ips --show-completion | Out-String | Invoke-Expression`\n",
+        "`$env:SHELL = 'pwsh'; misar-ips --show-completion | Out-String | Invoke-Expression`\n",
     )
+    [line] = re.findall(r"```powershell\n(.*)\n```", README.read_text(encoding="utf-8"))
+    assert f"`{line}`" in world.run("--install-completion").stderr
 
 
 def test_a_place_that_cant_be_written(world: World, tmp_path: Path) -> None:
