@@ -65,14 +65,10 @@ ROWS = [
     Row("list --help", ["list", "--help"], TYPER, 1.10),
     Row(
         "completion of a command",
-        [],
+        ["li"],
         TYPER,
         1.10,
-        extra={
-            "_MISAR_IPS_COMPLETE": "complete_bash",
-            "COMP_WORDS": "misar-ips li",
-            "COMP_CWORD": "1",
-        },
+        extra={"_MISAR_IPS_COMPLETE": "bash"},
     ),
     Row("list --json", ["list", "--json"], HTTPX, 1.10),
     Row("show --json", ["show", "ip_abc123", "--json"], HTTPX, 1.10),

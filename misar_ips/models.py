@@ -22,6 +22,9 @@ _OTHER_NAMES = {
 
 _NO_WARM_UP = (None, 0)
 
+_NUMERIC = (int, float, str)
+"""What a number may come as. A tuple: `int | float | str` would be made anew for each value."""
+
 _LARGEST_NUMBER = 10**15
 """Beyond this no count of messages is meant; floats would begin to lose whole numbers."""
 
@@ -130,8 +133,9 @@ def _under_reference_names(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _schedule(value: object) -> tuple[WarmupStep, ...]:
-    steps = value if isinstance(value, list) else []
-    return tuple(_step(step) for step in steps if isinstance(step, dict))
+    if not isinstance(value, list):
+        return ()
+    return tuple(_step(step) for step in value if isinstance(step, dict))
 
 
 def _step(value: dict[str, Any]) -> WarmupStep:
@@ -154,7 +158,7 @@ def _text(value: object) -> str | None:
 
 def _number(value: object) -> float | None:
     """Give a number, also from text such as "62"; whole ones as int, so that they print as such."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if not isinstance(value, _NUMERIC) or isinstance(value, bool):
         return None
     try:
         number = float(value)

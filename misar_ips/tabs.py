@@ -85,7 +85,7 @@ def _detail_lines(ip: DedicatedIP) -> Iterator[str]:
 
 
 def _tabbed(values: Sequence[object]) -> str:
-    return "\t".join([_field(value) for value in values])
+    return "\t".join(map(_field, values))
 
 
 def _field(value: Any) -> str:  # noqa: ANN401 - any value of a field

@@ -16,13 +16,23 @@ if TYPE_CHECKING:
 class Authority:
     """A certificate authority of the tests, made with the program ``openssl``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "Authority of a test") -> None:
         self._folder = folder
         self.certificate = folder / "ca.pem"
         self._run(
-            *("req", "-x509", "-days", "2", "-subj", "/CN=Authority of a test"),
+            *("req", "-x509", "-days", "2", "-subj", f"/CN={name}"),
             *("-addext", "keyUsage=critical,keyCertSign", "-out", "ca.pem", *self._key("ca")),
         )
+
+    def hashed(self) -> Path:
+        """Give a folder that holds the authority under its hash, as OpenSSL looks it up."""
+        digest = self._run("x509", "-in", "ca.pem", "-noout", "-hash")
+        folder = self._folder / "hashed"
+        folder.mkdir(exist_ok=True)
+        link = folder / f"{digest.strip()}.0"
+        if not link.exists():
+            link.symlink_to(self.certificate)
+        return folder
 
     def server(self, name: str, days: int = 1) -> ssl.SSLContext:
         """Give what a server needs to show a certificate for a name such as ``IP:127.0.0.1``."""
@@ -49,8 +59,15 @@ class Authority:
         curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
         return [*curve, "-nodes", "-keyout", f"{name}.key"]
 
-    def _run(self, *arguments: str) -> None:
+    def _run(self, *arguments: str) -> str:
         openssl = shutil.which("openssl")
         if openssl is None:
             pytest.skip("needs the program openssl to make certificates")
-        subprocess.run([openssl, *arguments], cwd=self._folder, check=True, capture_output=True)
+        done = subprocess.run(
+            [openssl, *arguments],
+            cwd=self._folder,
+            check=True,
+            capture_output=True,
+            encoding="ascii",
+        )
+        return done.stdout

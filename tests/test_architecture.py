@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "cli": {"__init__", "checking", "config", "doctor", "durations", "emulator", "following"}
     | {"help", "names", "profiles", "release", "results", "session", "shells", "sorting", "text"}
     | {"warmup"},
-    "client": {"__init__", "config", "errors", "models", "names", "reply", "results"},
+    "client": {"__init__", "config", "errors", "models", "names", "reply", "results", "trust"},
     "completion": {"config", "errors", "names", "seen_ips", "session", "shells", "sorting"},
     "config": {"errors", "names", "replacing"},
     "details": {"drawing", "durations", "models", "ramp", "text", "warmup"},
@@ -62,6 +62,7 @@ MAY_IMPORT = {
     "sorting": {"errors", "models"},
     "tabs": {"checks", "models", "results", "text", "warmup"},
     "text": set(),
+    "trust": set(),
     "views": {"details", "drawing", "models", "result_view", "results", "text", "warmup"},
     "warmup": {"models", "text"},
 }

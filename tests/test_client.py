@@ -7,8 +7,6 @@ import gzip
 import json
 import os
 import re
-import shutil
-import subprocess
 import threading
 import traceback
 from contextlib import ExitStack, suppress
@@ -1118,17 +1116,8 @@ class TestCertificates:
         connect: Connect,
         authority: Authority,
         monkeypatch: pytest.MonkeyPatch,
-        tmp_path: Path,
     ) -> None:
-        folder = tmp_path / "trusted"
-        folder.mkdir()
-        openssl = shutil.which("openssl")
-        assert openssl
-        digest = subprocess.check_output(
-            [openssl, "x509", "-in", authority.certificate, "-noout", "-hash"], encoding="ascii"
-        )
-        (folder / f"{digest.strip()}.0").symlink_to(authority.certificate)
-        monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+        monkeypatch.setenv("SSL_CERT_DIR", str(authority.hashed()))
 
         with Listener(NO_IPS, tls=authority.server("IP:127.0.0.1")) as server:
             assert connect(server.base_url).list() == ()
