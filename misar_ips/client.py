@@ -493,6 +493,8 @@ def _open_http(
     Each request has a connection of its own: on a kept one, a server that had just closed it
     could not be told from one that took an order and died.
     """
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
     try:
         return httpx.Client(
             headers={
@@ -503,6 +505,8 @@ def _open_http(
             },
             timeout=httpx.Timeout(timeout, connect=_CONNECT_TIMEOUT),
             follow_redirects=False,
+            # A cookie that can't be sent back would keep us from looking what came of an order.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             limits=httpx.Limits(max_keepalive_connections=0),
             transport=transport,
             verify=_trust(base_url),

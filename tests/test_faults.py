@@ -28,7 +28,7 @@ from misar_ips.emulator.handler import Emulator
 from misar_ips.emulator.server import EmulatorServer
 from tests.certificates import Authority
 from tests.conftest import KEY, Ran, World
-from tests.listener import NO_IPS, Listener
+from tests.listener import NO_IPS, ONE_IP, Listener, reply
 
 if TYPE_CHECKING:
     import ssl
@@ -619,3 +619,18 @@ def test_a_certificate_that_is_trusted(
         save_profile(far_world, server.base_url)
         assert far_world.run("list", "--json") == Ran(0, "[]\n", "")
     assert server.methods == ["GET"]
+
+
+# Servers that want to be remembered --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cookie", ["session=1; Path=/", "session=\xff", "session=\xe2\x82\xac"])
+def test_no_cookie_goes_back(far_world: World, cookie: str) -> None:
+    set_cookie = f"Set-Cookie: {cookie}"
+    no_ips = reply(b'{"ips": []}', set_cookie)
+    with Listener(no_ips, reply(b"", set_cookie, status=500), ONE_IP) as server:
+        save_profile(far_world, server.base_url)
+        ran = far_world.run("request", "--pool", "marketing")
+    assert ran == Ran(0, "ip_1\t\t\tmarketing\t\t\t\n", FOUND_NOTE)
+    assert server.methods == ["GET", "POST", "GET"]
+    assert b"cookie" not in b"".join(server.received).lower()
