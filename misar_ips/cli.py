@@ -190,7 +190,7 @@ def request(
     message = requested.message or f"Ordered {requested.ip.id}."
     if wait:
         session.output.note(message)
-        details = following.wait(session, requested.ip.id, "provisioned")
+        details = following.wait_for_order(session, requested.ip.id)
         session.output.result(details, brief=True)
     else:
         session.output.result(ChangedIP(requested.ip))

@@ -80,6 +80,22 @@ def wait(
     )
 
 
+def wait_for_order(session: Session, ip_id: str) -> IPDetails:
+    """Wait until an IP that was just ordered is provisioned, and give it.
+
+    Raises:
+        MisarError: waiting failed; the error says that the order stands all the same.
+    """
+    try:
+        return wait(session, ip_id, "provisioned")
+    except MisarError as error:
+        # Whoever repeats a command because it failed would order, and pay for, a second IP.
+        error.message = f"{ip_id} was ordered. {error.message}"
+        go_on = session.command_for("wait", ip_id, "--for", "provisioned")
+        error.hint = f"Don't order again; go on waiting with `{go_on}`."
+        raise
+
+
 def _polls(
     session: Session,
     ip_id: str,
