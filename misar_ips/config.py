@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from misar_ips.errors import ConfigError, NotConfiguredError, UsageError
 from misar_ips.names import check_zone
 from misar_ips.replacing import LOCK_PATIENCE, replace_whole, replaceable
+from misar_ips.text import without_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +57,7 @@ class Profile:
     base_url: str = DEFAULT_BASE_URL
     timeout: float = DEFAULT_TIMEOUT
     api_key: str | None = field(default=None, repr=False)
-    api_key_command: str | None = None
+    api_key_command: str | None = field(default=None, repr=False)
     source: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -134,6 +135,11 @@ def check_free(environ: Mapping[str, str], name: str, *, replacing: bool) -> Non
     """
     if name == DEMO:
         raise _reserved()
+    if without_keys(name) != name:
+        raise ConfigError(
+            f"{name} is an API key; it needs a name to be saved under.",
+            hint="`misar-ips profile add NAME` asks for the key, where nobody else can see it.",
+        )
     if not re.fullmatch(_PROFILE_NAME, name):
         raise ConfigError(
             f"`{name}` can't be a profile's name.",
@@ -291,13 +297,19 @@ def read_key(
     """Give the profile's key, from its command where it has one.
 
     Raises:
-        ConfigError: the command fails, takes longer than ``limit`` seconds, or prints no key.
+        ConfigError: the command fails, takes longer than ``limit`` seconds, or prints no key; or
+            it has a key in it, which would stand in the process list.
     """
     if profile.api_key is not None:
         return profile.api_key
     if profile.api_key_command is None:
         raise ConfigError(f"Profile `{profile.name}` has no key.")
     command = f"api_key_command of profile `{profile.name}`"
+    if without_keys(profile.api_key_command) != profile.api_key_command:
+        raise ConfigError(
+            f"The {command} has an API key in it, and others can see what is run.",
+            hint=f"`misar-ips profile add {profile.name} --replace` keeps the key itself.",
+        )
     output = _output_of(profile.api_key_command, environ, limit, f"The {command}")
     first_line, _, _ = output.decode("utf-8", "replace").partition("\n")
     return check_key(first_line.removesuffix("\r"), f"the {command}")
@@ -327,7 +339,7 @@ def _output_of(command: str, environ: Mapping[str, str], limit: float, what: str
     except subprocess.TimeoutExpired:
         raise failed(f"took longer than {limit:g} s and was ended") from None
     except OSError as error:
-        raise failed(f"could not be run: {error.strerror}") from error
+        raise failed(f"could not be run: {error.strerror}") from None  # it names the command
     except (ValueError, IndexError) as error:
         raise failed("is no command: it is empty, or a quote in it is not closed") from error
     if done.returncode != 0:

@@ -30,6 +30,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from misar_ips.text import without_keys
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -56,16 +58,17 @@ class ExitCode(IntEnum):
 class MisarError(Exception):
     """The root of every error this package raises on purpose.
 
-    ``message`` says what happened, and to which IP; ``hint`` says what to do next.
+    ``message`` says what happened, and to which IP; ``hint`` says what to do next. A key that was
+    given in the place of something else is cut in both.
     """
 
     code: ClassVar[str] = "internal_error"
     exit_code: ClassVar[ExitCode] = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = without_keys(message)
+        self.hint = without_keys(hint) if hint else hint
+        super().__init__(self.message)
 
     def to_json(self) -> dict[str, object]:
         """Give the value of ``error`` in ``--json`` output; unknown facts are left out."""

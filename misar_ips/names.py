@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from misar_ips.errors import UsageError
+from misar_ips.text import without_keys
 
 DOCUMENTED_POOLS = ("transactional", "marketing")
 """The pools the reference names. Others exist, so any name is passed on."""
@@ -43,10 +44,13 @@ def check_id(text: str) -> str:
     """Give the id back, if it can stand as one path segment once percent-encoded.
 
     Raises:
-        UsageError: it is empty, ``.`` or ``..``, or holds control characters or broken text.
+        UsageError: it is empty, ``.`` or ``..``, holds control characters or broken text, or is
+            an API key, which servers would log with the path.
     """
     if not text:
         raise UsageError("The IP's id is empty.", hint=_SEE_IDS)
+    if without_keys(text) != text:
+        raise UsageError(f"{text} is an API key and no IP's id.", hint=_SEE_IDS)
     if text in {".", ".."}:
         raise UsageError(f"`{text}` is no IP's id.", hint=_SEE_IDS)
     if not text.isprintable():  # control characters, and bytes that were no UTF-8
@@ -94,8 +98,10 @@ def check_pool(text: str) -> str:
     """Give the pool's name back, if there is one.
 
     Raises:
-        UsageError: it is empty or can't be sent.
+        UsageError: it is empty or can't be sent, or an API key, which everybody would see.
     """
+    if without_keys(text) != text:
+        raise UsageError(f"{text} is an API key and no pool.")
     if not text.strip() or not text.isprintable():
         raise UsageError(
             "The pool's name is empty or has control characters in it.",

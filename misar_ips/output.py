@@ -24,7 +24,7 @@ from misar_ips.errors import (
     OutputError,
     StoppedError,
 )
-from misar_ips.text import folded, one_line, plain
+from misar_ips.text import folded, one_line, plain, without_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -292,10 +292,13 @@ class Output:
     def _write(self, stream: TextIO, text: str) -> None:
         """Write and flush, in what characters the stream has.
 
+        Results are data; in whatever else is written, no key is shown.
+
         Raises:
             OutputError: it can't be written, because the disk is full for example.
             BrokenPipeError: nobody reads any more.
         """
+        text = without_keys(text) if stream is self._stderr else text
         try:
             try:
                 stream.write(text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from misar_ips import config
 from misar_ips.errors import ConfigError
 from misar_ips.results import ProfileEntry
+from misar_ips.text import without_keys
 
 if TYPE_CHECKING:
     from misar_ips.config import Profile
@@ -53,7 +54,7 @@ def _entry(profile: Profile, *, default: bool) -> ProfileEntry:
         base_url=profile.base_url,
         timeout=profile.timeout,
         api_key=config.mask_key(profile.api_key) if profile.api_key else None,
-        api_key_command=profile.api_key_command,
+        api_key_command=without_keys(profile.api_key_command or "") or None,
         default=default,
     )
 

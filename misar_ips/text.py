@@ -46,6 +46,16 @@ def folded(text: str, width: int, *, break_long_words: bool) -> list[str]:
     return [line.replace(_NO_BREAK, " ") for line in lines]
 
 
+def without_keys(text: str) -> str:
+    """Give the text with every API key in it cut to what tells it from another one.
+
+    That is `msk_` and the next 8 characters, as the vendor shows keys.
+    """
+    if "msk_" not in text:
+        return text
+    return re.sub("(msk_[0-9A-Za-z]{8})[0-9A-Za-z]{24,}", r"\1…", text)
+
+
 def rfc3339(time: datetime | None) -> str:
     """Give a UTC time as RFC 3339 writes it, with a fraction only where there is one."""
     return "" if time is None else time.isoformat().replace("+00:00", "Z")

@@ -40,12 +40,14 @@ def _watch_over_the_key() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _the_key_is_seen_nowhere(request: pytest.FixtureRequest) -> Iterator[None]:
+def _the_key_is_seen_nowhere(request: pytest.FixtureRequest, usual_cache: Path) -> Iterator[None]:
     has_folder = "tmp_path" in request.fixturenames
     folder: Path | None = request.getfixturevalue("tmp_path") if has_folder else None
     yield
     if folder:
-        WATCH.look_at_files([*folder.rglob("*.db*"), *folder.rglob("*.log")])
+        for pattern in ("*.db*", "*.log", "cache/**/*"):
+            WATCH.look_at_files(folder.rglob(pattern))
+    WATCH.look_at_files(usual_cache.rglob("*"))
     assert WATCH.findings() == []
 
 
@@ -71,11 +73,15 @@ def _no_proxy_and_no_certificates_of_this_machine(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
 
+@pytest.fixture
+def usual_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder in which completion keeps what it saw, where a test has no other one."""
+    return tmp_path_factory.getbasetemp() / "cache"
+
+
 @pytest.fixture(autouse=True)
-def _no_cache_of_this_machine(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+def _no_cache_of_this_machine(monkeypatch: pytest.MonkeyPatch, usual_cache: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(usual_cache))
 
 
 @dataclass(frozen=True)

@@ -533,7 +533,7 @@ def failure(attempt: Callable[[], object]) -> MisarError | None:
     return None
 
 
-# Commands that a fault does not end ----------------------------------------------------------------
+# Commands that a fault does not end ---------------------------------------------------------------
 
 each_kind = pytest.mark.parametrize("kind", FAULTS)
 

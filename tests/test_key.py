@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import re
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
-from tests.conftest import KEY
+from tests.conftest import KEY, Ran, World
+from tests.key_watch import WATCH
 from tests.listener import NO_IPS, Listener, play
+
+if TYPE_CHECKING:
+    from misar_ips.emulator.store import Store
 
 # The watch itself: each of these tests lets the key be seen, and must fail for it ----------------
 
@@ -25,7 +34,7 @@ import httpx
 
 from misar_ips import Client, MisarError
 from misar_ips.session import Session
-from tests.conftest import KEY
+from tests.conftest import KEY, Ran, World
 from tests.key_watch import WATCH
 
 
@@ -52,11 +61,11 @@ def test_log():
 
 
 def test_message_of_an_error():
-    MisarError(f"The key {KEY} is wrong.")
+    MisarError("The key is wrong.").message += KEY
 
 
 def test_hint_of_an_error():
-    MisarError("The key is wrong.", hint=KEY)
+    MisarError("The key is wrong.").hint = KEY
 
 
 def test_note_of_an_error():
@@ -80,12 +89,17 @@ def test_object_within_a_session(world, monkeypatch):
 
 def test_file_of_the_emulator(tmp_path):
     (tmp_path / "emulator.db-journal").write_text(KEY)
+
+
+def test_file_of_completion(usual_cache):
+    usual_cache.mkdir()
+    (usual_cache / "seen.json").write_text(KEY)
 """
 
 HARMLESS = """
 import subprocess
 
-from tests.conftest import KEY
+from tests.conftest import KEY, Ran, World
 
 
 def test_key_in_the_environment_of_a_child():
@@ -131,6 +145,72 @@ def test_keeping_the_key_where_it_belongs_fails_none(tmp_path: Path) -> None:
         "test_key_in_the_environment_of_a_child": ["PASSED"],
         "test_key_in_the_configuration": ["PASSED"],
     }
+
+
+# A key in a place where none belongs -------------------------------------------------------------
+
+MISPLACED = [
+    "show KEY",
+    "show KEY --watch",
+    "update KEY --pool cold",
+    "update ip_abc123 --pool KEY",
+    "request --pool KEY",
+    "request --rdns KEY",
+    "release KEY --yes",
+    "release ip_abc123 KEY --yes",
+    "wait KEY --for warmed",
+    "wait ip_abc123 --for KEY",
+    "check KEY",
+    "check --resolver KEY",
+    "check --blocklist KEY",
+    "list --sort KEY",
+    "list --profile KEY",
+    "list KEY",
+    "list --api-key=KEY",
+    "KEY",
+    "profile add KEY",
+    "profile add work --base-url KEY",
+    "profile add work --base-url https://KEY@api.misar.io",
+    "profile add work --timeout KEY",
+    "profile add work --api-key-command KEY",
+    "profile add work --api-key-command echo+KEY",
+    "profile use KEY",
+    "profile remove KEY",
+]
+
+
+@pytest.mark.parametrize("form", ["", "--json", "--debug"])
+@pytest.mark.parametrize("line", MISPLACED)
+def test_a_misplaced_key_is_neither_shown_nor_sent(world: World, line: str, form: str) -> None:
+    words = [word.replace("+", " ").replace("KEY", KEY) for word in f"{line} {form}".split()]
+    ran = world.run(*words, stdin=KEY)
+    assert ran.code in {2, 3}
+    assert ran.stdout == ""
+    assert world.received() == []
+
+
+def test_a_misplaced_key_is_told_from_another(world: World) -> None:
+    assert world.run("show", KEY) == Ran(
+        2,
+        "",
+        "Error: msk_5ec2e75e… is an API key and no IP's id. `misar-ips list` shows the ids.\n",
+    )
+
+
+def test_a_key_within_the_command_that_should_print_it(world: World) -> None:
+    del world.environ["MISARMAIL_API_KEY"]
+    file = Path(world.environ["MISAR_IPS_CONFIG"])
+    file.parent.mkdir(mode=0o700)
+    file.write_text(f'[profiles.work]\napi_key_command = "echo {KEY}"\n')
+    file.chmod(0o600)
+    assert world.run("list") == Ran(
+        3,
+        "",
+        "Error: The api_key_command of profile `work` has an API key in it, and others can see "
+        "what is run. `misar-ips profile add work --replace` keeps the key itself.\n",
+    )
+    listed = world.run("profile", "list", "--json")
+    assert json.loads(listed.stdout)[0]["api_key_command"] == "echo msk_5ec2e75e…"
 
 
 # What other processes can see --------------------------------------------------------------------
@@ -191,6 +271,57 @@ class TestTheProcessList:
     def shows_the_program_but_no_key(self, seen: list[bytes]) -> None:
         assert [line for line in seen if b"misar_ips" in line]
         assert [line for line in seen if KEY.encode() in line] == []
+
+
+# Every object there is ---------------------------------------------------------------------------
+
+
+def objects_of_ours() -> list[object]:
+    """Give every living object of a class of ours, whoever holds it."""
+    return [each for each in gc.get_objects() if type(each).__module__.startswith("misar_ips")]
+
+
+@pytest.mark.parametrize(
+    ("line", "kinds"),
+    [
+        ("list --debug", {"Session", "Output", "Profile", "Client"}),
+        ("request --wait", {"Session", "Profile", "Client", "DedicatedIP"}),
+        ("update ip_abc123 --pool cold", {"Session", "Profile", "Client"}),
+        ("release ip_abc123 --yes", {"Session", "Profile", "Client", "DedicatedIP"}),
+        ("show ip_abc123", {"Session", "Profile", "Client"}),
+        ("wait ip_def456 --for warmed", {"Session", "Profile", "Client", "Waiting"}),
+        ("check ip_def456", {"Session", "Profile", "Client"}),
+        ("doctor", {"Session", "Profile", "Client", "Finding"}),
+        ("profile add work", {"Session", "Profile", "Client"}),
+    ],
+)
+@pytest.mark.parametrize("source", ["environment", "file"])
+def test_no_object_shows_the_key_while_a_request_is_under_way(
+    world: World, store: Store, line: str, kinds: set[str], source: str
+) -> None:
+    seen: set[str] = set()
+
+    def look_and_answer(request: httpx.Request) -> httpx.Response:
+        assert KEY in request.headers["Authorization"]
+        for each in objects_of_ours():
+            WATCH.look_at_text(f"the repr of a {type(each).__name__}", repr(each))
+            seen.add(type(each).__name__)
+        return world.emulator(request)
+
+    if source == "file":
+        keep_the_key_in_a_file(world)
+    world.asleep = lambda _seconds: store.advance(timedelta(days=1))
+    world.transport = httpx.MockTransport(look_and_answer)
+    assert world.run(*line.split(), stdin=KEY).code == 0
+    assert kinds <= seen
+
+
+def keep_the_key_in_a_file(world: World) -> None:
+    del world.environ["MISARMAIL_API_KEY"]
+    file = Path(world.environ["MISAR_IPS_CONFIG"])
+    file.parent.mkdir(mode=0o700)
+    file.write_text(f"[profiles.kept]\napi_key = '{KEY}'\n")
+    file.chmod(0o600)
 
 
 # The emulator's log ------------------------------------------------------------------------------

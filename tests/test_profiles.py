@@ -105,11 +105,13 @@ def test_add_with_every_option(keyless: World) -> None:
     }
 
 
-def test_add_with_a_command_saves_no_key_and_asks_for_none(keyless: World) -> None:
-    ran = keyless.run("profile", "add", "vault", "--api-key-command", f"echo {OTHER_KEY}")
+def test_add_with_a_command_saves_no_key_and_asks_for_none(keyless: World, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(OTHER_KEY)
+    command = f"cat {tmp_path / 'key'}"
+    ran = keyless.run("profile", "add", "vault", "--api-key-command", command)
     assert ran == Ran(0, f"vault\t{DEFAULT_URL}\ttrue\t\n", saved(keyless, "vault"))
     assert keyless.received() == ["GET /mail/v1/dedicated-ips"]
-    assert table_of(keyless)["profiles"] == {"vault": {"api_key_command": f"echo {OTHER_KEY}"}}
+    assert table_of(keyless)["profiles"] == {"vault": {"api_key_command": command}}
 
 
 @pytest.mark.parametrize("command", ["", "false", "echo 'msk"])

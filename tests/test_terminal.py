@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import re
@@ -16,6 +17,7 @@ import pytest
 
 from misar_ips.emulator.handler import Emulator
 from tests.conftest import KEY, run_process
+from tests.key_watch import WATCH
 from tests.test_views import (
     ACCOUNT,
     LIST_IN_60_COLUMNS,
@@ -97,6 +99,7 @@ class TerminalRun:
             timeout=SECONDS,
         )
         self.process.delaybeforesend = None
+        self.process.logfile_read = io.StringIO()
         self.before = self.settings()
 
     def settings(self) -> list[Any]:
@@ -117,7 +120,7 @@ class TerminalRun:
         shown = self.process.before.replace("\r\n", "\n")
         self.process.wait()
         assert self.settings() == self.before
-        assert KEY not in shown
+        WATCH.look_at_text("a terminal", self.process.logfile_read.getvalue())
         return self.process.exitstatus, shown
 
 
