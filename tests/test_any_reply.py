@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -10,12 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import KEY
 from tests.test_models import FIELDS, ip_like, json_values
 from tests.test_views import cells
 
 if TYPE_CHECKING:
     from tests.conftest import Ran, World
 
+WATCH_LINE = "show ip_1 --watch"  # at a terminal it is drawn with escape sequences, not printed
 COMMANDS = [
     "list",
     "show ip_1",
@@ -25,10 +28,21 @@ COMMANDS = [
     "release ip_1",
     "release ip_1 --yes",
     "wait ip_1 --for warmed --timeout 60s",
+    WATCH_LINE,
+    "request --wait",
+    "list --sort warmup_percent",
+    "check ip_1",
+    "check 198.51.100.42",
+    "check",
+    "doctor",
 ]
+PIPED = "profile add work --replace"
 DONE = 0
-FORESEEN = {DONE, *range(1, 12)} - {2, 3}
-"""Every exit code but those for arguments, configuration and checks, where nothing is wrong."""
+FORESEEN = {DONE, *range(1, 13), 130} - {2, 3}
+"""Every exit code but those for arguments and configuration, where nothing is wrong."""
+
+SHOWING_IPS = ("list", "show", "request", "update", "wait")
+PATIENCE = 6  # pauses, after which whoever waits or watches presses Ctrl-C
 
 any_number_of_runs = settings(
     max_examples=40,
@@ -72,14 +86,60 @@ bodies = st.one_of(
         },
     ),
 )
+odd_headers = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=40)
+times = st.sampled_from(
+    [
+        "Wed, 01 Apr 2026 12:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -1200",
+        "Mon, 01 Jan 0001 00:00:00 +1400",
+        "Thu, 32 Foo 99999 25:61:61 GMT",
+    ]
+)
+counts = st.sampled_from(["0", "1", "59", "-1", "1e3", "1_0", "nan", "inf", "9" * 400, "٣"])
+headers = st.fixed_dictionaries(
+    {},
+    optional={
+        "Date": times | odd_headers,
+        "Retry-After": counts | times | odd_headers,
+        "X-RateLimit-Limit": counts | odd_headers,
+        "X-RateLimit-Remaining": counts | odd_headers,
+        "X-Misar-Plan": odd_headers,
+        "X-Misar-Upgrade-Url": odd_headers,
+        "Content-Type": odd_headers,
+        "Set-Cookie": odd_headers,
+        "Location": odd_headers,
+    },
+)
 failures = st.sampled_from([302, 400, 401, 402, 403, 404, 409, 429, 500, 503])
 statuses = st.one_of(st.just(200), st.sampled_from([201, 202]), failures)
 
 
-def answered(world: World, status: int, body: object, line: str, **how: str) -> Ran:
-    """Run the program against a server that answers everything with one body."""
-    content = json.dumps(body).encode()  # ASCII: a lone surrogate passes, and so does NaN
-    world.transport = httpx.MockTransport(lambda _: httpx.Response(status, content=content))
+@dataclass(frozen=True)
+class Answer:
+    """What a server answers to everything."""
+
+    status: int
+    headers: dict[str, str]
+    body: object
+
+    def __call__(self, _request: httpx.Request) -> httpx.Response:
+        fields = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+        content = json.dumps(self.body).encode()  # ASCII: a lone surrogate passes, so does NaN
+        return httpx.Response(self.status, headers=fields, content=content)
+
+
+answers = st.builds(Answer, statuses, headers, bodies)
+
+
+def answered(world: World, answer: Answer, line: str, **how: str) -> Ran:
+    """Run the program against a server that answers everything alike."""
+
+    def asleep(_seconds: float) -> None:
+        if len(world.waits) >= PATIENCE:
+            raise KeyboardInterrupt
+
+    world.transport = httpx.MockTransport(answer)
+    world.asleep = asleep
     world.waits.clear()
     return world.run(*line.split(), **how)
 
@@ -94,46 +154,52 @@ def ids_in(value: object) -> set[str]:
     return set()
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize("line", [*COMMANDS, PIPED])
 @any_number_of_runs
-@given(status=statuses, body=bodies)
-def test_off_a_terminal(world: World, line: str, status: int, body: object) -> None:
-    ran = answered(world, status, body, line)
+@given(answer=answers)
+def test_off_a_terminal(world: World, line: str, answer: Answer) -> None:
+    ran = answered(world, answer, line, stdin=KEY)
     assert ran.code in FORESEEN | {2}  # `release` asks, and there is nobody to answer
     assert is_inert(ran.stdout.replace("\t", ""))
     assert is_inert(ran.stderr)
     assert "unexpected" not in ran.stderr
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize("line", [*COMMANDS, PIPED])
 @any_number_of_runs
-@given(status=statuses, body=bodies)
-def test_as_json(world: World, line: str, status: int, body: object) -> None:
-    ran = answered(world, status, body, f"{line} --json")
+@given(answer=answers)
+def test_as_json(world: World, line: str, answer: Answer) -> None:
+    ran = answered(world, answer, f"{line} --json", stdin=KEY)
     assert ran.code in FORESEEN | {2}
     assert is_inert(ran.stdout)
     assert is_inert(ran.stderr)
     if ran.code == DONE:
         shown = json.loads(ran.stdout)
+        if (
+            line == "list"
+            and isinstance(answer.body, dict)
+            and isinstance(answer.body.get("ips"), list)
+        ):
+            assert len(shown) == len(answer.body["ips"])
         for ip in shown if isinstance(shown, list) else [shown]:
-            if not line.startswith("release"):
-                assert holds_what_was_sent(ip, body)
+            if line.startswith(SHOWING_IPS):
+                assert holds_what_was_sent(ip, answer.body)
     else:
         error = json.loads(ran.stderr.splitlines()[-1])["error"]
         assert error["code"] != "internal_error"
 
 
-@pytest.mark.parametrize("line", COMMANDS)
+@pytest.mark.parametrize("line", [line for line in COMMANDS if line != WATCH_LINE])
 @any_number_of_runs
-@given(status=statuses, body=bodies, columns=st.integers(20, 200))
-def test_on_a_terminal(world: World, line: str, status: int, body: object, columns: int) -> None:
+@given(answer=answers, columns=st.integers(20, 200))
+def test_on_a_terminal(world: World, line: str, answer: Answer, columns: int) -> None:
     world.environ |= {"NO_COLOR": "1", "COLUMNS": str(columns), "TERM": "dumb"}
-    ran = answered(world, status, body, line, terminal="in out err", stdin="y\n")
+    ran = answered(world, answer, line, terminal="in out err", stdin="y\n")
     assert ran.code in FORESEEN
     assert is_inert(ran.stdout)
     assert is_inert(ran.stderr)
     assert "unexpected" not in ran.stderr
-    ids = ids_in(body) | {"ip_1"}
+    ids = ids_in(answer.body) | {"ip_1"}
     for shown in ran.stdout.splitlines():
         assert cells(shown) <= columns or has_an_id(shown, ids), shown
 
