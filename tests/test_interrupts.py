@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -11,7 +13,8 @@ import pytest
 
 import misar_ips
 from misar_ips.__main__ import main
-from tests.conftest import Ran, World
+from misar_ips.session import Session
+from tests.conftest import KEY, Ran, Terminal, World
 from tests.test_faults import changes_of
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ MAY_BE = "may have been carried out; `misar-ips list` tells."
 
 WAITING = [
     pytest.param("list", "GET:503", "", id="a read"),
+    pytest.param("wait ip_abc123 --for warmed", "GET:503", "", id="the first look"),
+    pytest.param("show ip_abc123 --watch", "GET:503", "", id="likewise, to watch"),
+    pytest.param("check ip_abc123", "GET:503", "", id="a read before DNS is asked"),
+    pytest.param("profile add work", "GET:503", "", id="a key that is tried"),
     pytest.param("request", "GET:503", "", id="the list before an order"),
     pytest.param("request", "POST:429", "", id="an order that was refused for now"),
     pytest.param("update ip_abc123 --pool cold", "PATCH:429", "", id="a change, likewise"),
@@ -57,10 +64,21 @@ def test_in_a_wait_between_two_tries(
     world.environ["NO_COLOR"] = "1"
     world.emulator.faults.add(fault)
 
-    ran = world.run(*line.split(), terminal=terminal)
+    if "profile" in line:
+        terminal = ""  # where the key would be typed
+    ran = world.run(*line.split(), terminal=terminal, stdin=KEY)
 
-    assert (ran.code, ran.stdout) == (130, "")
-    assert " ".join(ran.stderr.split()) == f"Error: {STOPPED}{told}"
+    assert (ran.code, what_stays(ran.stdout)) == (130, "")
+    assert what_stays(ran.stderr) == f"Error: {STOPPED}{told}"
+    assert not Path(world.environ["MISAR_IPS_CONFIG"]).exists()
+
+
+def what_stays(shown: str) -> str:
+    """Give what a terminal shows in the end, in one line; screen and cursor must be back."""
+    for taken, given_back in (("\x1b[?25l", "\x1b[?25h"), ("\x1b[?1049h", "\x1b[?1049l")):
+        assert shown.count(taken) == shown.count(given_back)
+        assert shown.rfind(taken) <= shown.rfind(given_back)
+    return " ".join(re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", shown).split())
 
 
 def interrupting(world: World, method: str, *, before: bool) -> httpx.BaseTransport:
@@ -82,7 +100,15 @@ def interrupting(world: World, method: str, *, before: bool) -> httpx.BaseTransp
     [
         ("list", "GET", ""),
         ("show 198.51.100.42", "GET", ""),
+        ("show ip_abc123 --watch", "GET", ""),
+        ("wait ip_abc123 --for warmed", "GET", ""),
+        ("check ip_abc123", "GET", ""),
+        ("check 198.51.100.42", "GET", ""),
+        ("doctor", "GET", ""),
+        ("profile add work", "GET", ""),
         ("request --pool cold", "GET", ""),
+        ("request --pool cold --wait", "GET", ""),
+        ("request --pool cold --wait", "POST", f" The order {MAY_BE}"),
         ("request --pool cold", "POST", f" The order {MAY_BE}"),
         ("update ip_abc123 --pool cold", "PATCH", f" The change {MAY_BE}"),
         ("release ip_abc123 --yes", "GET", ""),
@@ -94,7 +120,40 @@ def test_while_a_request_is_under_way(
     world: World, line: str, method: str, told: str, *, before: bool
 ) -> None:
     world.transport = interrupting(world, method, before=before)
-    assert world.run(*line.split()) == Ran(130, "", f"Error: {STOPPED}{told}\n")
+    assert world.run(*line.split(), stdin=KEY) == Ran(130, "", f"Error: {STOPPED}{told}\n")
+    assert not Path(world.environ["MISAR_IPS_CONFIG"]).exists()
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_while_an_order_is_waited_for(world: World, store: Store, *, is_json: bool) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    world.asleep = interrupt
+    ran = world.run("request", "--pool", "cold", "--wait", *["--json"] * is_json)
+    [new] = [str(ip["id"]) for ip in store.ips() if ip["pool"] == "cold"]
+    told = f"{STOPPED} Before that, {new} was ordered."
+    as_json = f'{{"error": {{"code": "interrupted", "message": "{told}"}}}}'
+    assert (ran.code, ran.stdout) == (130, "")
+    assert ran.stderr.splitlines()[-1] == (as_json if is_json else f"Error: {told}")
+
+
+def test_a_second_ctrl_c_while_the_first_is_told(world: World) -> None:
+    world.emulator.faults.add("GET:503")
+
+    class Impatient(Terminal):
+        def write(self, text: str) -> int:
+            if STOPPED in text:
+                raise KeyboardInterrupt
+            return super().write(text)
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    session = Session(
+        environ=world.environ, stderr=Impatient(), transport=world.transport, sleep=interrupt
+    )
+    assert main(["list"], session) == 130
 
 
 # At any step of the program ----------------------------------------------------------------------
@@ -102,9 +161,11 @@ def test_while_a_request_is_under_way(
 
 def in_the_program(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
-    # One that is thrown away before its end can't raise anything.
+    # One that is thrown away before its end can't raise anything; asyncio has its own Ctrl-C.
     is_expression = frame.f_code.co_name == "<genexpr>"
-    return file.startswith(PACKAGE) and not file.startswith(SERVER) and not is_expression
+    is_coroutine = bool(frame.f_code.co_flags & inspect.CO_COROUTINE)
+    is_ours = file.startswith(PACKAGE) and not file.startswith(SERVER)
+    return is_ours and not is_expression and not is_coroutine
 
 
 class Interrupt:
@@ -124,6 +185,8 @@ class Interrupt:
     def _notice(self, frame: FrameType, event: str, _argument: Any) -> None:  # noqa: ANN401 - as Python gives it
         if event not in {"call", "return"} or not in_the_program(frame):
             return
+        if event == "return" and frame.f_code.co_flags & inspect.CO_GENERATOR:
+            return  # raised there, it would skip the generator's own `finally`: no signal does that
         if frame.f_code is main.__code__:  # before it and after it nobody can catch anything
             self._is_running = event == "call"
             return
@@ -133,20 +196,29 @@ class Interrupt:
             raise KeyboardInterrupt
 
 
-def interrupted_runs(run: Callable[[], Ran], reset: Callable[[], None]) -> Iterator[Ran]:
+def interrupted_runs(
+    run: Callable[[], Ran], reset: Callable[[], None], samples: int = 40
+) -> Iterator[Ran]:
     """Run the program again and again, with Ctrl-C ever later, at a sample of its steps."""
     with Interrupt(NEVER) as none:
         run()
     steps = NEVER - none.is_due
-    assert steps > SAMPLES
-    for step in range(1, steps, max(1, steps // SAMPLES)):
+    assert steps > samples
+    for step in range(1, steps, steps // samples):
         reset()
         with Interrupt(step):
             yield run()
 
 
 NEVER = 10**9
-SAMPLES = 40
+READING = [
+    "list",
+    "show 198.51.100.42",
+    "show ip_nosuch",
+    "wait ip_def456 --for warmed",
+    "check ip_def456",
+    "doctor",
+]
 CHANGING = {
     "request --pool cold": "ordered",
     "update ip_abc123 --pool cold": "updated",
@@ -155,7 +227,7 @@ CHANGING = {
 
 
 @pytest.mark.parametrize("terminal", ["", "in out err"])
-@pytest.mark.parametrize("line", ["list", "show 198.51.100.42", "show ip_nosuch", *CHANGING])
+@pytest.mark.parametrize("line", [*READING, *CHANGING])
 def test_at_any_step(world: World, store: Store, line: str, terminal: str) -> None:
     world.environ["NO_COLOR"] = "1"
     world.run(*line.split(), terminal=terminal)  # what is loaded on first use is loaded now
@@ -169,6 +241,30 @@ def test_at_any_step(world: World, store: Store, line: str, terminal: str) -> No
             assert knows_of_it(told, ran.stdout), (told, ran.stdout)
         elif "Before that" in told:
             pytest.fail(f"it tells of what was not done: {told}")
+
+
+def test_at_any_step_of_saving_a_profile(world: World) -> None:
+    file = Path(world.environ["MISAR_IPS_CONFIG"])
+    old = f'default_profile = "old"\n\n[profiles.old]\napi_key = "{KEY}"\n'
+    new = f'{old}\n[profiles.new]\napi_key = "{KEY}"\nbase_url = "http://localhost/v1"\n'
+    seen = set()
+    line = "profile add new --base-url http://localhost/v1"
+
+    def reset() -> None:
+        file.write_text(old)
+        file.chmod(0o600)
+
+    file.parent.mkdir(mode=0o700)
+    reset()
+    world.run(*line.split(), stdin=KEY)  # what is loaded on first use is loaded now
+    reset()
+    for ran in interrupted_runs(lambda: world.run(*line.split(), stdin=KEY), reset, samples=60):
+        assert ran.code == 130
+        assert ran.stderr.count(STOPPED) <= 1
+        assert "Traceback" not in ran.stderr
+        seen.add(file.read_text())
+        assert not (file.parent / ".config.toml.new").exists()
+    assert seen == {old, new}
 
 
 def knows_of_it(told: str, stdout: str) -> bool:
