@@ -5,7 +5,8 @@ On a terminal they are drawn in place; elsewhere they are lines, written when so
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+import signal
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from misar_ips.durations import in_words
 from misar_ips.text import one_line
@@ -13,7 +14,7 @@ from misar_ips.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     from rich.console import Console, RenderableType
 
@@ -50,6 +51,7 @@ class InPlace:
 
     def __enter__(self) -> Self:
         if self.is_there:
+            self._usual_end = signal.signal(signal.SIGTERM, _end_in_order)
             self._live.start()
         return self
 
@@ -61,6 +63,7 @@ class InPlace:
     ) -> None:
         if self.is_there:
             self._live.stop()
+            signal.signal(signal.SIGTERM, self._usual_end)
 
     def refresh(self) -> None:
         """Draw what has changed at once."""
@@ -70,6 +73,11 @@ class InPlace:
     def print_above(self, text: str) -> None:
         """Leave a line of text that stays when the place is gone."""
         self._live.console.print(text, markup=False, highlight=False)
+
+
+def _end_in_order(number: int, _frame: FrameType | None) -> NoReturn:
+    """End as a signal asks for, but give the terminal back on the way out."""
+    raise SystemExit(128 + number)  # what shells make of a program that a signal has ended
 
 
 class Watching:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import pytest
@@ -251,7 +251,71 @@ def test_a_server_that_is_killed_again_and_again_loses_no_acknowledged_change(
     assert sum(client.orders for client in clients) > 0
 
 
-def test_fifty_processes_with_an_emulator_each(tmp_path: Path) -> None:
+CHANGE_AND_TELL = """
+import sys
+from itertools import count
+from pathlib import Path
+from misar_ips.emulator.store import Store
+
+store = Store(Path(sys.argv[1]))
+for number in count(int(sys.argv[2])):
+    store.update("ip_abc123", rdns=f"n{number}.test")
+    print(number, flush=True)
+"""
+
+
+class Victims:
+    """Processes that change one IP and are killed at it, one after the other, until told to stop.
+
+    ``troubles`` are changes that were told and are not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.killed = 0
+        self.troubles: list[str] = []
+        self._path = path
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._kill_one_after_the_other)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _kill_one_after_the_other(self) -> None:
+        told = 0
+        while not self._stop.is_set():
+            told = self._last_word(told + 1)
+            self.killed += 1
+            ip = Store(self._path).ip("ip_abc123")
+            # The change that was under way may have been made; the one before it must have been.
+            if not ip or ip["rdns"] not in {f"n{told}.test", f"n{told + 1}.test"}:
+                self.troubles.append(f"{told} was told, {ip} is there")
+
+    def _last_word(self, first: int) -> int:
+        with subprocess.Popen(
+            [sys.executable, "-c", CHANGE_AND_TELL, str(self._path), str(first)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        ) as victim:
+            assert victim.stdout
+            began = victim.stdout.readline()
+            self._stop.wait(0.3)
+            victim.kill()
+            more, errors = victim.communicate()
+        assert errors == ""
+        # What is not a whole line was not told.
+        return int(f"{began}{more}".rpartition("\n")[0].splitlines()[-1])
+
+
+def test_fifty_processes_with_an_emulator_each_beside_some_that_are_killed(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "emulator.db"
     free_one_place(path)
     context = multiprocessing.get_context("spawn")
@@ -262,7 +326,8 @@ def test_fifty_processes_with_an_emulator_each(tmp_path: Path) -> None:
     ]
     for process in processes:
         process.start()
-    seen = [results.get(timeout=120) for _ in processes]
+    with Victims(path) as victims:
+        seen = [results.get(timeout=120) for _ in processes]
     for process in processes:
         process.join()
 
@@ -271,3 +336,5 @@ def test_fifty_processes_with_an_emulator_each(tmp_path: Path) -> None:
     assert sum(lost for _, _, lost, _ in seen) == 0
     assert sum(orders for _, orders, _, _ in seen) > 0
     assert min(requests for requests, *_ in seen) > 0
+    assert victims.troubles == []
+    assert victims.killed > 0

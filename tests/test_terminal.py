@@ -282,6 +282,26 @@ def test_waiting_draws_a_bar_that_is_gone_in_the_end(start: Start) -> None:
     assert SHOW_CURSOR in shown
 
 
+@pytest.mark.parametrize(
+    ("line", "drawn", "taken"),
+    [
+        ("show ip_abc123 --watch", "Ctrl-C ends.", LEAVE_SCREEN),
+        ("wait ip_abc123 --for warmed", "estimated 2026-04-16", "\x1b[2K"),
+    ],
+)
+def test_whoever_ends_a_display_from_outside_gets_the_terminal_back(
+    start: Start, line: str, drawn: str, taken: str
+) -> None:
+    run = start(*line.split())
+    run.wait_for(drawn)
+    run.process.kill(signal.SIGTERM)
+    code, shown = run.end()
+    assert code == 128 + signal.SIGTERM
+    assert taken in shown
+    assert SHOW_CURSOR in shown
+    assert "Traceback" not in shown
+
+
 # Ctrl-C
 
 
