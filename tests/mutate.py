@@ -49,10 +49,7 @@ AT_MOST = 20.0  # seconds of tests for one mutant
 PATIENCE = 20.0  # seconds on top of three times what the tests take; what hangs is killed as well
 OPTIONS = (
     *("-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-m", "not load"),
-    *(
-        "-W",
-        "ignore::pytest.PytestAssertRewriteWarning",
-    ),  # of the libraries that are loaded already
+    *("--assert=plain", "-p", "no:anyio"),  # what makes each start slow, and is of no use here
     "--ignore=tests/test_architecture.py",  # mutmut has changed what the libraries load
     # These run the program only in processes of its own, or not at all.
     *("--ignore=tests/test_emulator.py", "--ignore=tests/test_packages.py"),
@@ -177,7 +174,8 @@ def run(tree: Path, tests: list[str], watch: Watch | None = None) -> tuple[int, 
         "mutants", derandomize=True, database=None, deadline=None, phases=[Phase.generate]
     )
     settings.load_profile("mutants")
-    return int(pytest.main([*OPTIONS, *tests], plugins=[watch])), watch
+    options = [*OPTIONS, f"--basetemp={tree.parent / 'tests'}"]
+    return int(pytest.main([*options, *tests], plugins=[watch])), watch
 
 
 def refuse_the_network(event: str, arguments: tuple[Any, ...]) -> None:
