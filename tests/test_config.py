@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from dataclasses import dataclass, field
 from itertools import product
@@ -596,7 +597,13 @@ def test_folder_and_file_are_made_for_their_owner_alone(setting: Setting) -> Non
     finally:
         os.umask(before)
     assert setting.path.parent.stat().st_mode & 0o777 == 0o700
-    assert setting.path.stat().st_mode & 0o777 == 0o600
+    assert [path.stat().st_mode & 0o777 for path in setting.path.parent.iterdir()] == [0o600] * 2
+
+
+def test_the_folders_above_are_made_too(setting: Setting, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "home" / "config.toml"
+    assert setting.run("profile", "add", "work", stdin=KEY, MISAR_IPS_CONFIG=str(path)).code == 0
+    assert path.is_file()
 
 
 def test_a_file_that_others_could_read_is_closed_by_the_next_change(setting: Setting) -> None:
@@ -756,6 +763,23 @@ def test_a_lock_that_another_holds_is_waited_for_and_then_told(setting: Setting)
     assert setting.path.read_text() == work_profile("")
     # The lock file is still there, as after a process that died; nobody holds it.
     assert setting.run("profile", "use", "work").code == 0
+
+
+def test_a_lock_that_is_given_back_is_taken(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting.write(work_profile(""))
+    pauses: list[float] = []
+    with setting.path.with_name("config.toml.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            fcntl.flock(held, fcntl.LOCK_UN)
+
+        monkeypatch.setattr(time, "sleep", pause)
+        assert setting.run("profile", "use", "work").code == 0
+    assert pauses == [0.02]
 
 
 # Any bytes

@@ -278,8 +278,9 @@ def obeying_modes() -> list[str]:
     return [setpriv, "--bounding-set", "-dac_override,-dac_read_search"]
 
 
-def test_a_read_only_folder(environ: dict[str, str], folder: Path) -> None:
-    folder.chmod(0o500)
+def remove_in_folder_of(mode: int, environ: dict[str, str], folder: Path) -> Ran:
+    """Remove the profile `work` while the folder has a mode that binds even root."""
+    folder.chmod(mode)
     done = subprocess.run(
         [*obeying_modes(), sys.executable, "-B", "-m", "misar_ips", "profile", "remove", "work"],
         env=environ,
@@ -288,10 +289,23 @@ def test_a_read_only_folder(environ: dict[str, str], folder: Path) -> None:
         encoding="utf-8",
     )
     folder.chmod(0o700)
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("names", [LEFT[:1], LEFT])
+def test_a_read_only_folder(environ: dict[str, str], folder: Path, names: list[str]) -> None:
+    for name in names:
+        (folder / name).touch()
     error = f"Error: {folder}/config.toml can't be written: Permission denied. It is as it was.\n"
-    assert (done.returncode, done.stdout, done.stderr) == (3, "", error)
+    assert remove_in_folder_of(0o500, environ, folder) == Ran(3, "", error)
     assert (folder / "config.toml").read_text() == OLD
-    assert names_in(folder) == ["config.toml"]
+    assert names_in(folder) == names
+
+
+def test_a_folder_that_can_not_be_synced(environ: dict[str, str], folder: Path) -> None:
+    ran = remove_in_folder_of(0o300, environ, folder)  # syncing would have to open it
+    assert (ran.code, ran.stdout) == (0, "")
+    assert (folder / "config.toml").read_text() == "[profiles]\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
