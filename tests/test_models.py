@@ -99,6 +99,12 @@ def test_an_ip_can_be_compared_and_kept_in_a_set_but_not_changed() -> None:
         one.id = "ip_other"  # type: ignore[misc]  # what the test is about
 
 
+def test_what_the_server_sent_stands_in_no_representation() -> None:
+    shown = repr(DedicatedIP.from_json({"id": "ip_1", "unknown": "seen"}))
+    assert "ip_1" in shown
+    assert "seen" not in shown
+
+
 def test_what_the_server_sent_is_given_back() -> None:
     sent = {**EXAMPLE, "unknown": {"deep": [1, None]}, "warmup_percent": "62"}
     assert DedicatedIP.from_json(sent).to_json() == sent
