@@ -12,7 +12,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from misar_ips.errors import (
     APIError,
@@ -28,8 +28,9 @@ from misar_ips.models import DedicatedIP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeVar
 
-Failure = TypeVar("Failure", bound=APIError)
+    Failure = TypeVar("Failure", bound=APIError)
 
 _PLAN_STATUSES = {402, 403, 429}
 _PLAN_CODE = "plan_limit_exceeded"

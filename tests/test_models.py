@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
+from time import tzset
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -318,6 +319,15 @@ def test_the_warm_ups_start_is_estimated_from_the_better_of_two_times() -> None:
     assert DedicatedIP("a", created_at=MARCH_15, provisioned_at=later).started_at == later
     assert DedicatedIP("a", created_at=MARCH_15).started_at == MARCH_15
     assert DedicatedIP("a").started_at is None
+
+
+def test_times_are_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "XYZ-9")
+        tzset()
+        ip = DedicatedIP.from_json({"id": "ip_1", "created_at": "2026-03-15T12:00:00+02:00"})
+    tzset()
+    assert str(ip.created_at) == "2026-03-15 10:00:00+00:00"
 
 
 def test_an_ip_that_is_odd_in_every_field_does_not_hide_another(world: World) -> None:
