@@ -57,9 +57,9 @@ class Reply(NamedTuple):
     what: str
     status: int
     headers: Mapping[str, str]
-    body: Any = None
-    unreadable: str | None = None
-    tried: int = 1
+    body: Any
+    unreadable: str | None
+    tried: int
     may_be_done: bool = False
 
     @property
