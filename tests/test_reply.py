@@ -449,6 +449,7 @@ class TestErrors:
             (503, {"error": 5}, APIError, "the server failed (HTTP 503).", LATER),
             (504, None, APIError, "the server failed (HTTP 504).", LATER),
             (599, {"error": {"message": "Deep"}}, APIError, "Deep (HTTP 599).", LATER),
+            (300, None, APIError, "the server redirects elsewhere (HTTP 300).", ELSEWHERE),
             (302, None, APIError, "the server redirects elsewhere (HTTP 302).", ELSEWHERE),
         ],
     )
@@ -771,6 +772,12 @@ class TestRetryAfter:
         assert caught.value.hint == "Come back in 42 s."
         assert caught.value.retry_after == 42
         assert waits == [42, 42, 42]
+
+    def test_any_failure_tells_when_to_come_back(self, answered: Answered) -> None:
+        with pytest.raises(APIError) as caught:
+            answered(answer(status=503, retry_after="7")).list()
+
+        assert caught.value.to_json()["retry_after"] == 7
 
     def test_without_a_time_the_error_just_says_later(self, answered: Answered) -> None:
         with pytest.raises(RateLimitError) as caught:
