@@ -231,7 +231,7 @@ class Reply(NamedTuple):
         error = self._field("error")
         nested = error.get("message") if isinstance(error, dict) else None
         text = _text(error) or _text(nested) or self.message or otherwise
-        sentence = ": ".join([text.rstrip(" .:"), *self._field_messages()][:2])
+        sentence = ": ".join([text.rstrip(" .:"), *self._field_messages()])
         return f"{sentence[:_LONGEST_TEXT]} (HTTP {self.status})."
 
     def _field_messages(self) -> list[str]:

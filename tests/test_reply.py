@@ -441,7 +441,7 @@ class TestErrors:
             (409, {"message": "In use."}, RejectedError, "In use (HTTP 409).", SUPPORT),
             (413, None, RejectedError, "the server refused it (HTTP 413).", SUPPORT),
             (415, {"error": ""}, RejectedError, "the server refused it (HTTP 415).", SUPPORT),
-            (422, {"error": "No"}, RejectedError, "No (HTTP 422).", SUPPORT),
+            (422, {"error": "No MX"}, RejectedError, "No MX (HTTP 422).", SUPPORT),
             (402, {"error": "Pay first"}, APIError, "Pay first (HTTP 402).", LATER),
             (418, None, APIError, "the server failed (HTTP 418).", LATER),
             (500, {"error": "Oops:"}, APIError, "Oops (HTTP 500).", LATER),
