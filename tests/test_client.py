@@ -8,6 +8,7 @@ import json
 import os
 import re
 import threading
+import time
 import traceback
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from misar_ips import (
     RateLimitError,
     UnauthorizedError,
     UsageError,
+    __version__,
 )
 from misar_ips.emulator.faults import Faults
 from misar_ips.emulator.handler import Emulator
@@ -351,6 +353,7 @@ class TestRequest:
             "Accept: application/json",
             "Accept-Encoding: gzip",
             "Content-Type: application/json",
+            f"User-Agent: misar-ips/{__version__}",
         } <= set(headers)
         assert json.loads(body) == {"pool": "cold", "rdns": "mx.example.com"}
 
@@ -950,6 +953,16 @@ class TestTries:
             "waiting 1.00 s before try 3 of 4",
             "GET http://127.0.0.1/mail/v1/dedicated-ips 200 N ms",
         ]
+
+    def test_the_time_of_an_attempt_is_logged_in_milliseconds(
+        self, client: Client, log: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = iter([7.0, 7.25])
+        monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+
+        client.list()
+
+        assert log == ["GET http://127.0.0.1/mail/v1/dedicated-ips 200 250 ms"]
 
 
 class TestRedirects:
