@@ -94,24 +94,30 @@ class Tests:
     kills: Counter[str] = field(default_factory=Counter)
 
     def likely_for(self, module: str, lines: range) -> list[str]:
-        """Give the tests that run a line; where it runs at import, all that use its module."""
+        """Give the tests that run a line, and the module's own, whose processes are not seen.
+
+        Where a line runs at import, no test is seen to run it: then all that use the module.
+        """
         of_line = self.of_lines[module]
-        found = {test for line in lines for test in of_line.get(line, ()) if test}
-        near = self._that_import(module)
-        found = found or near | {test for tests in of_line.values() for test in tests if test}
+        running = {test for line in lines for test in of_line.get(line, ()) if test}
+        own = self._in_files(lambda path, _: path.name == f"test_{module}.py")
+        if not running:
+            named = re.compile(rf"misar_ips\.{module} import|from misar_ips import .*\b{module}\b")
+            own |= self._in_files(lambda _, text: bool(named.search(text)))
+            running = {test for tests in of_line.values() for test in tests if test}
 
         def order(test: str) -> tuple[int, bool, float]:
-            return -self.kills[test], test not in near, self.seconds[test]
+            return -self.kills[test], test not in own, self.seconds[test]
 
-        ordered = sorted(found, key=order)
+        ordered = sorted(running | own, key=order)
         spent = accumulate(self.seconds[test] for test in ordered)
         most = AT_MOST * sum(self.seconds.values())
         return [test for test, seconds in zip(ordered, spent, strict=True) if seconds < most]
 
-    def _that_import(self, module: str) -> set[str]:
-        named = re.compile(rf"misar_ips\.{module} import|from misar_ips import .*\b{module}\b")
-        files = [path for path in self.tree.glob("tests/*.py") if named.search(path.read_text())]
-        return {test for test in self.seconds if Path(self.tree, test.split("::")[0]) in files}
+    def _in_files(self, wanted: Callable[[Path, str], bool]) -> set[str]:
+        paths = self.tree.glob("tests/*.py")
+        names = {f"tests/{path.name}" for path in paths if wanted(path, path.read_text())}
+        return {test for test in self.seconds if test.partition("::")[0] in names}
 
     def notice(self, module: str, mutant: Mutant) -> bool:
         """Run the tests with a mutant in its module's place; tell whether one fails."""
