@@ -24,6 +24,7 @@ from misar_ips import (
     Client,
     ConfigError,
     DedicatedIP,
+    InvalidResponseError,
     MisarError,
     NetworkError,
     NotFoundError,
@@ -999,6 +1000,37 @@ class TestRedirects:
             pytest.raises(MisarError, match=r"^Could not list the dedicated IPs: "),
         ):
             connect(server.base_url).list()
+
+
+class TestLimits:
+    @pytest.mark.parametrize(("timeout", "seconds"), [({}, 30.0), ({"timeout": 8}, 8.0)])
+    def test_seconds_to_connect_and_to_read(
+        self, connect: Connect, timeout: dict[str, float], seconds: float
+    ) -> None:
+        def answer(request: httpx.Request) -> httpx.Response:
+            limits.append(request.extensions["timeout"])
+            return httpx.Response(200, json=[])
+
+        limits: list[dict[str, float]] = []
+        connect(BASE, transport=httpx.MockTransport(answer), **timeout).list()
+
+        assert limits == [{"connect": 5.0, "read": seconds, "write": seconds, "pool": seconds}]
+
+    def test_a_reply_of_ten_mebibytes_is_read_and_a_larger_one_is_not(
+        self, connect: Connect
+    ) -> None:
+        def answer(_request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, content=b"[]" + b" " * (length - 2))
+
+        client = connect(BASE, transport=httpx.MockTransport(answer))
+        length = 10 * 1024 * 1024
+        assert client.list() == ()
+        length += 1
+        with pytest.raises(InvalidResponseError) as refused:
+            client.list()
+        assert refused.value.message == (
+            "Could not list the dedicated IPs: the answer is larger than 10 MiB (HTTP 200)."
+        )
 
 
 class TestReachingTheServer:
