@@ -96,13 +96,16 @@ def test_imports_follow_the_design(module: str, path: Path) -> None:
     assert imports_of(path) - MAY_IMPORT[module] == set()
 
 
-def loaded_by(*arguments: str, environ: dict[str, str]) -> set[str]:
-    """Give the top-level packages that a run of the program loads."""
+def loaded_by(*arguments: str, environ: dict[str, str], on_terminal: bool = False) -> set[str]:
+    """Give the modules that a run of the program loads."""
     program = (
-        "import sys\n"
+        "import io, sys\n"
         "from misar_ips.__main__ import main\n"
-        "main(sys.argv[1:])\n"
-        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
+        "class Stream(io.StringIO):\n"
+        f"    def isatty(self): return {on_terminal}\n"
+        "sys.stdout = Stream()\n"
+        "assert main(sys.argv[1:]) == 0\n"
+        "print(*sys.modules, file=sys.stderr)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments],
@@ -116,6 +119,8 @@ def loaded_by(*arguments: str, environ: dict[str, str]) -> set[str]:
 
 NEVER = {"pydantic", "asyncio", "click", "pygments"}
 NOT_FOR_HELP = NEVER | {"httpx", "httpcore", "rich", "sqlite3", "tomllib", "idna", "dns"}
+NOT_FOR_TABLES = NEVER | {"sqlite3", "tomllib", "tomli_w", "platformdirs", "dns", "concurrent"}
+NOT_FOR_TABLES |= {"misar_ips.results", "misar_ips.checks", "misar_ips.lessons"}
 NOT_FOR_JSON = NEVER | {"rich", "sqlite3", "tomllib", "tomli_w", "platformdirs", "dns"}
 
 
@@ -152,3 +157,21 @@ def test_what_scripts_read_is_written_without_rich(
     loaded = loaded_by(*arguments, environ={**environ, "MISARMAIL_BASE_URL": server.base_url})
     assert "httpx" in loaded
     assert loaded & NOT_FOR_JSON == set()
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["show", "ip_abc123"]])
+def test_what_people_look_at_most_is_drawn_without_what_other_commands_need(
+    environ: dict[str, str], server: EmulatorServer, arguments: list[str]
+) -> None:
+    environ["MISARMAIL_BASE_URL"] = server.base_url
+    loaded = loaded_by(*arguments, environ=environ, on_terminal=True)
+    assert {"httpx", "rich.console", "misar_ips.views"} <= loaded
+    assert loaded & NOT_FOR_TABLES == set()
+
+
+def test_httpx_sends_without_its_asynchronous_half(
+    environ: dict[str, str], server: EmulatorServer
+) -> None:
+    loaded = loaded_by("list", environ={**environ, "MISARMAIL_BASE_URL": server.base_url})
+    assert "httpcore._sync.http11" in loaded
+    assert {name for name in loaded if name.startswith(("anyio", "httpcore._async"))} == set()
