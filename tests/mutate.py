@@ -39,7 +39,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.mutators import mutation_operators
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 TREE = Path(__file__).parent.parent
 MODULES = ("client", "reply", "config", "replacing", "errors", "models")
@@ -64,6 +64,13 @@ class Mutant:
 
     lines: range
     source: str
+
+    def lines_with_its_name(self) -> list[int]:
+        """Give the lines that name what its first line begins with, such as a constant."""
+        texts = self.source.splitlines()
+        name = re.search(r"\w+", texts[self.lines.start - 1])
+        word = re.compile(rf"\b{name and name[0]}\b")
+        return [number for number, text in enumerate(texts, 1) if word.search(text)]
 
 
 @dataclass
@@ -93,26 +100,31 @@ class Tests:
     of_lines: dict[str, dict[int, list[str]]]
     kills: Counter[str] = field(default_factory=Counter)
 
-    def likely_for(self, module: str, lines: range) -> list[str]:
+    def likely_for(self, module: str, mutant: Mutant) -> list[str]:
         """Give the tests that run a line, and the module's own, whose processes are not seen.
 
-        Where a line runs at import, no test is seen to run it: then all that use the module.
+        Where a line runs at import, no test is seen to run it: then those that run a line with the
+        name that it defines, and all that use the module.
         """
-        of_line = self.of_lines[module]
-        running = {test for line in lines for test in of_line.get(line, ())} & self.seconds.keys()
-        own = self._in_files(lambda path, _: path.name == f"test_{module}.py")
+        running = self._that_run(module, mutant.lines)
+        more = self._in_files(lambda path, _: path.name == f"test_{module}.py")
         if not running:
+            running = self._that_run(module, mutant.lines_with_its_name())
             named = re.compile(rf"misar_ips\.{module} import|from misar_ips import .*\b{module}\b")
-            own |= self._in_files(lambda _, text: bool(named.search(text)))
-            running = {test for tests in of_line.values() for test in tests} & self.seconds.keys()
+            more |= self._in_files(lambda _, text: bool(named.search(text)))
+            more |= self._that_run(module, self.of_lines[module])
 
-        def order(test: str) -> tuple[int, bool, float]:
-            return -self.kills[test], test not in own, self.seconds[test]
+        def order(test: str) -> tuple[bool, int, float]:
+            return test not in running, -self.kills[test], self.seconds[test]
 
-        ordered = sorted(running | own, key=order)
+        ordered = sorted(running | more, key=order)
         spent = accumulate(self.seconds[test] for test in ordered)
         most = AT_MOST * sum(self.seconds.values())
         return [test for test, seconds in zip(ordered, spent, strict=True) if seconds < most]
+
+    def _that_run(self, module: str, lines: Iterable[int]) -> set[str]:
+        of_line = self.of_lines[module]
+        return {test for line in lines for test in of_line.get(line, ())} & self.seconds.keys()
 
     def _in_files(self, wanted: Callable[[Path, str], bool]) -> set[str]:
         paths = self.tree.glob("tests/*.py")
@@ -123,7 +135,7 @@ class Tests:
         """Run the tests with a mutant in its module's place; tell whether one fails."""
         file = self.tree / "misar_ips" / f"{module}.py"
         original = file.read_text()
-        tests = self.likely_for(module, mutant.lines)
+        tests = self.likely_for(module, mutant)
         file.write_text(mutant.source)
         try:
             return self._one_fails(tests[:FIRST]) or self._one_fails(tests[FIRST:])
@@ -269,7 +281,7 @@ def main() -> None:
 def judge(module: str, tests: Tests) -> tuple[int, int]:
     """Try every mutant of a module, say which survive; give how many were killed, and made."""
     source = (TREE / "misar_ips" / f"{module}.py").read_text()
-    if tests.notice(module, Mutant(range(source.count("\n")), source)):
+    if tests.notice(module, Mutant(range(1, source.count("\n")), source)):
         sys.exit(f"{module}: its tests fail without any change")
     made = killed = 0
     for mutant in mutants(source):
