@@ -63,11 +63,19 @@ class Mutant:
     """A module with one change, and the lines of the statement in which it is."""
 
     lines: range
-    source: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        """Give the lines that differ, as one line."""
+        before, after = self.before.splitlines(), self.after.splitlines()
+        lines = list(difflib.unified_diff(before, after, n=0, lineterm=""))
+        changes = "  ".join(f"{line[0]} {line[1:].strip()}" for line in lines[3:])
+        return f"{self.lines.start}: {changes}"
 
     def lines_with_its_name(self) -> list[int]:
         """Give the lines that name what its first line begins with, such as a constant."""
-        texts = self.source.splitlines()
+        texts = self.before.splitlines()
         name = re.search(r"\w+", texts[self.lines.start - 1])
         word = re.compile(rf"\b{name and name[0]}\b")
         return [number for number, text in enumerate(texts, 1) if word.search(text)]
@@ -134,13 +142,12 @@ class Tests:
     def notice(self, module: str, mutant: Mutant) -> bool:
         """Run the tests with a mutant in its module's place; tell whether one fails."""
         file = self.tree / "misar_ips" / f"{module}.py"
-        original = file.read_text()
         tests = self.likely_for(module, mutant)
-        file.write_text(mutant.source)
+        file.write_text(mutant.after)
         try:
             return self._one_fails(tests[:FIRST]) or self._one_fails(tests[FIRST:])
         finally:
-            file.write_text(original)
+            file.write_text(mutant.before)
             Path(importlib.util.cache_from_source(str(file))).unlink(missing_ok=True)
 
     def _one_fails(self, tests: list[str]) -> bool:
@@ -235,7 +242,7 @@ def mutants(source: str) -> Iterator[Mutant]:
         lines = range(place.start.line, place.end.line + 1)
         for kind, operator in mutation_operators:
             for other in operator(node) if isinstance(node, kind) else ():
-                yield Mutant(lines, wrapper.module.deep_replace(node, other).code)
+                yield Mutant(lines, source, wrapper.module.deep_replace(node, other).code)
 
 
 def changeable(node: Any, places: Any, place: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - libcst's
@@ -252,12 +259,6 @@ def changeable(node: Any, places: Any, place: Any) -> Iterator[tuple[Any, Any]]:
 def is_for_type_checkers(node: Any) -> bool:  # noqa: ANN401 - libcst's
     test = node.test if isinstance(node, libcst.If) else None
     return isinstance(test, libcst.Name) and test.value == "TYPE_CHECKING"
-
-
-def change(before: str, after: str) -> str:
-    """Give the lines that differ, as one line."""
-    lines = list(difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))
-    return "  ".join(f"{line[0]} {line[1:].strip()}" for line in lines[3:])
 
 
 def main() -> None:
@@ -281,7 +282,7 @@ def main() -> None:
 def judge(module: str, tests: Tests) -> tuple[int, int]:
     """Try every mutant of a module, say which survive; give how many were killed, and made."""
     source = (TREE / "misar_ips" / f"{module}.py").read_text()
-    if tests.notice(module, Mutant(range(1, source.count("\n")), source)):
+    if tests.notice(module, Mutant(range(1, source.count("\n")), source, source)):
         sys.exit(f"{module}: its tests fail without any change")
     made = killed = 0
     for mutant in mutants(source):
@@ -289,7 +290,7 @@ def judge(module: str, tests: Tests) -> tuple[int, int]:
         if tests.notice(module, mutant):
             killed += 1
         else:
-            say(f"{module}.py:{mutant.lines.start}: {change(source, mutant.source)}")
+            say(f"{module}.py:{mutant}")
     say(f"{module}: {score(killed, made)}")
     return killed, made
 

@@ -825,10 +825,12 @@ class TestReading:
     def test_details_of_more_ips_than_are_read_at_once(self, connect: Connect) -> None:
         listed = tuple(DedicatedIP(f"ip_{number}") for number in range(12))
         read: list[str] = []
+        all_at_once = threading.Barrier(10, timeout=30)
 
         def answer(request: httpx.Request) -> httpx.Response:
             ip_id = request.url.path.rpartition("/")[2]
             read.append(ip_id)
+            all_at_once.wait()
             return httpx.Response(200, json={"ip": {"id": ip_id, "daily_limit": 5}})
 
         client = connect(BASE, transport=httpx.MockTransport(answer))
@@ -1080,7 +1082,7 @@ class TestReachingTheServer:
 
     @pytest.mark.parametrize("key", ["", "two words", "line\nbreak", "\u00fcber"])
     def test_a_key_that_can_not_be_sent(self, key: str) -> None:
-        with pytest.raises(ConfigError):
+        with pytest.raises(ConfigError, match=r"^The API key from the caller "):
             Client(key)
 
     @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])

@@ -16,6 +16,7 @@ from misar_ips import (
     ForbiddenError,
     InvalidResponseError,
     NotFoundError,
+    OutcomeUnknownError,
     PlanLimitError,
     RateLimitError,
     RejectedError,
@@ -333,6 +334,15 @@ class TestRequest:
     def test_the_message_may_be_missing_or_of_another_type(self, answered: Answered) -> None:
         assert answered(answer([]), answer({"ip": ONE})).request().message is None
         assert answered(answer([]), answer({"ip": ONE, "message": 5})).request().message is None
+
+    def test_an_answer_without_an_ip_leaves_it_open(self, answered: Answered) -> None:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            answered(answer([]), answer({"success": True}), answer([])).request()
+
+        assert caught.value.message == (
+            "Could not order an IP: the answer has no IP in it (HTTP 200)."
+            " The order may have been carried out. No IP is new yet."
+        )
 
 
 class TestUpdate:
