@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from misar_ips.errors import MisarError
     from misar_ips.session import Session
 
+_MOST_TOOLS = 6  # that can watch a run at once, says the documentation of sys.monitoring
 _COMPLETION_VARIABLE = "_MISAR_IPS_COMPLETE"  # what the shells' completion scripts set
 
 
@@ -157,7 +158,7 @@ def _end_at_once(code: int) -> None:
     Everything that others may have asked to be done at the end is done; where somebody traces or
     profiles the run, it ends as usual.
     """
-    if sys.gettrace() or sys.getprofile() or sys.flags.interactive or sys.flags.inspect:
+    if _is_watched() or sys.flags.interactive or sys.flags.inspect:
         return
     atexit._run_exitfuncs()  # noqa: SLF001 - there is no other way to run them
     for stream in (sys.stdout, sys.stderr):
@@ -165,6 +166,13 @@ def _end_at_once(code: int) -> None:
             with suppress(OSError, ValueError):
                 stream.flush()
     os._exit(code)
+
+
+def _is_watched() -> bool:
+    """Tell whether somebody traces or profiles the run, in whichever way this Python has."""
+    if sys.version_info >= (3, 12) and any(map(sys.monitoring.get_tool, range(_MOST_TOOLS))):
+        return True
+    return bool(sys.gettrace() or sys.getprofile())
 
 
 if __name__ == "__main__":
