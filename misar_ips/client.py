@@ -196,7 +196,7 @@ class Client:
 
         order = check_settings(pool, rdns)
         known = {ip.id for ip in self.list()}
-        with _noting_interrupt("The order"):
+        with _telling_what_may_be_done("The order"):
             try:
                 reply = self._send("POST", _PATH, order, what="order an IP")
                 ip = reply.ip()
@@ -222,7 +222,7 @@ class Client:
             OutcomeUnknownError: the answer was lost, and reading the IP failed as well.
         """
         settings = check_changes(pool, rdns)
-        with _noting_interrupt("The change"):
+        with _telling_what_may_be_done("The change"):
             ip = self._change(ip_id, settings)
             self.carried_out.append(f"{ip_id} was changed")
         if ip is None or ip.id != ip_id or _differing(ip, settings):
@@ -236,7 +236,7 @@ class Client:
             NotFoundError: the account has no such IP.
             OutcomeUnknownError: the answer was lost, and reading the IP failed as well.
         """
-        with _noting_interrupt("The release"):
+        with _telling_what_may_be_done("The release"):
             try:
                 reply = self._send("DELETE", _path_of(ip_id), what=f"release {ip_id}")
                 # Gone on a later try: an earlier one did it, and only its answer was lost.
@@ -625,15 +625,21 @@ class _StoppedInTime(KeyboardInterrupt):
 
 
 @contextmanager
-def _noting_interrupt(what: str) -> Iterator[None]:
-    """Tell whoever presses Ctrl-C while something may be under way that it may be."""
+def _telling_what_may_be_done(what: str) -> Iterator[None]:
+    """Have Ctrl-C, and a fault of ours, tell that something may be under way or done by now."""
+    may_be_done = f"{what} may have been carried out; `misar-ips list` tells."
     try:
         yield
-    except _StoppedInTime:
+    except (MisarError, _StoppedInTime):
         raise
     except KeyboardInterrupt as interrupt:
-        interrupt.add_note(f"{what} may have been carried out; `misar-ips list` tells.")
+        interrupt.add_note(may_be_done)
         raise
+    except Exception as fault:
+        raise OutcomeUnknownError(
+            f"Something unexpected happened: {type(fault).__name__}: {fault}. {may_be_done}",
+            hint="This is a fault in misar-ips; `--debug` shows where.",
+        ) from fault
 
 
 def _root_cause(error: BaseException) -> BaseException:

@@ -6,6 +6,7 @@ On a terminal they are drawn in place; elsewhere they are lines, written when so
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from misar_ips.durations import in_words
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from misar_ips.output import Output
     from misar_ips.warmup import IPDetails
 
+_SHOW_CURSOR, _LEAVE_SCREEN = "\x1b[?25h", "\x1b[?1049l"
 _REFRESHES = 4  # a second; that soon a resized terminal is drawn anew
 
 
@@ -35,6 +37,7 @@ class InPlace:
         self, console: Console | None, draw: Callable[[], RenderableType], *, full_screen: bool
     ) -> None:
         self.is_there = console is not None
+        self._full_screen = full_screen
         if console is not None:
             from rich.live import Live
 
@@ -52,7 +55,13 @@ class InPlace:
     def __enter__(self) -> Self:
         if self.is_there:
             self._usual_end = signal.signal(signal.SIGTERM, _end_in_order)
-            self._live.start()
+            try:
+                self._live.start()
+            except BaseException:
+                with suppress(Exception):  # rich may be half-way in
+                    self._live.stop()
+                self._give_back()
+                raise
         return self
 
     def __exit__(
@@ -62,7 +71,11 @@ class InPlace:
         traceback: TracebackType | None,
     ) -> None:
         if self.is_there:
-            self._live.stop()
+            try:
+                self._live.stop()
+            except BaseException:
+                self._give_back()
+                raise
             signal.signal(signal.SIGTERM, self._usual_end)
 
     def refresh(self) -> None:
@@ -73,6 +86,12 @@ class InPlace:
     def print_above(self, text: str) -> None:
         """Leave a line of text that stays when the place is gone."""
         self._live.console.print(text, markup=False, highlight=False)
+
+    def _give_back(self) -> None:
+        """Write what rich may have been kept from writing, by Ctrl-C in the middle of it."""
+        self._live.console.file.write(_SHOW_CURSOR)
+        if self._full_screen:
+            self._live.console.file.write(_LEAVE_SCREEN)
 
 
 def _end_in_order(number: int, _frame: FrameType | None) -> NoReturn:

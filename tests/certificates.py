@@ -24,14 +24,13 @@ class Authority:
             *("-addext", "keyUsage=critical,keyCertSign", "-out", "ca.pem", *self._key("ca")),
         )
 
-    def hashed(self) -> Path:
-        """Give a folder that holds the authority under its hash, as OpenSSL looks it up."""
-        digest = self._run("x509", "-in", "ca.pem", "-noout", "-hash")
-        folder = self._folder / "hashed"
-        folder.mkdir(exist_ok=True)
-        link = folder / f"{digest.strip()}.0"
-        if not link.exists():
-            link.symlink_to(self.certificate)
+    def folder_of_trust(self) -> Path:
+        """Give a folder that trusts this authority alone, as SSL_CERT_DIR takes it."""
+        folder = self._folder / "trusted"
+        if not folder.exists():
+            folder.mkdir()
+            digest = self._run("x509", "-in", "ca.pem", "-noout", "-hash")
+            (folder / f"{digest.strip()}.0").symlink_to(self.certificate)
         return folder
 
     def server(self, name: str, days: int = 1) -> ssl.SSLContext:
@@ -64,10 +63,6 @@ class Authority:
         if openssl is None:
             pytest.skip("needs the program openssl to make certificates")
         done = subprocess.run(
-            [openssl, *arguments],
-            cwd=self._folder,
-            check=True,
-            capture_output=True,
-            encoding="ascii",
+            [openssl, *arguments], cwd=self._folder, check=True, capture_output=True, text=True
         )
         return done.stdout

@@ -1164,7 +1164,7 @@ class TestCertificates:
         authority: Authority,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setenv("SSL_CERT_DIR", str(authority.hashed()))
+        monkeypatch.setenv("SSL_CERT_DIR", str(authority.folder_of_trust()))
 
         with Listener(NO_IPS, tls=authority.server("IP:127.0.0.1")) as server:
             assert connect(server.base_url).list() == ()

@@ -856,14 +856,86 @@ def test_a_certificate_that_is_not_trusted(  # noqa: PLR0913, PLR0917 - fixtures
     assert server.received == []
 
 
-def test_a_certificate_that_is_trusted(
-    far_world: World, authority: Authority, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Give another authority, which signs nothing here."""
+    return Authority(tmp_path_factory.mktemp("stranger"))
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_the_environment_says_whom_to_trust(
+    far_world: World,
+    authority: Authority,
+    stranger: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
 ) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    def trust(one: Authority) -> None:
+        is_file = variable == "SSL_CERT_FILE"
+        monkeypatch.setenv(variable, str(one.certificate if is_file else one.folder_of_trust()))
+
     with Listener(NO_IPS, tls=authority.server("IP:127.0.0.1")) as server:
         save_profile(far_world, server.base_url)
+        trust(authority)
         assert far_world.run("list", "--json") == Ran(0, "[]\n", "")
+        trust(stranger)
+        refusal = far_world.run("list")
+    assert refusal.code == 9
+    assert f"the certificate of {server.host} can't be trusted (unable to get" in refusal.stderr
     assert server.methods == ["GET"]
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
+def test_a_proxy_of_the_environment_is_asked_unless_it_says_no(
+    far_world: World, authority: Authority, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
+    with (
+        Listener(NO_IPS, tls=authority.server("IP:127.0.0.1")) as server,
+        Listener(reply(status=502)) as proxy,
+    ):
+        save_profile(far_world, server.base_url)
+        monkeypatch.setenv(variable, f"http://{proxy.host}")
+        refused = f"{server.host} can't be reached (502 Status). {NETWORK}"
+        assert far_world.run("list") == Ran(
+            9, "", f"Error: Could not list the dedicated IPs: {refused}\n"
+        )
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        assert far_world.run("list", "--json") == Ran(0, "[]\n", "")
+    assert [request.split(b"\r\n")[0] for request in proxy.received] == [
+        f"CONNECT {server.host} HTTP/1.1".encode()
+    ] * TRIES
+    assert KEY.encode() not in b"".join(proxy.received)
+    assert server.methods == ["GET"]
+
+
+# Faults of our own -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("request", "order"), ("update", "change"), ("release", "release")]
+)
+@pytest.mark.parametrize("is_carried_out", [False, True])
+def test_a_fault_of_ours_does_not_hide_what_may_have_been_done(
+    world: World, store: Store, name: str, what: str, *, is_carried_out: bool
+) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return world.emulator(request)
+        if is_carried_out:
+            world.emulator(request)
+        raise ZeroDivisionError("division by zero")
+
+    command = COMMANDS[name]
+    world.transport = httpx.MockTransport(fail)
+    ran = world.run(*command.line.split())
+    told = (
+        "Error: Something unexpected happened: ZeroDivisionError: division by zero. "
+        f"The {what} may have been carried out; `misar-ips list` tells. "
+        "This is a fault in misar-ips; `--debug` shows where.\n"
+    )
+    assert ran == Ran(10, NOT_RELEASED if name == "release" else "", told)
+    assert changes_of(store) == (command.changes if is_carried_out else "")
 
 
 # Servers that want to be remembered --------------------------------------------------------------

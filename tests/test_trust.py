@@ -54,13 +54,13 @@ def is_trusted(
 
 
 def test_the_systems_folder_is_trusted(ours: Authority, other: Authority) -> None:
-    assert is_trusted(ours, folders=[ours.hashed()])
-    assert not is_trusted(ours, folders=[other.hashed()])
+    assert is_trusted(ours, folders=[ours.folder_of_trust()])
+    assert not is_trusted(ours, folders=[other.folder_of_trust()])
 
 
 def test_a_folder_counts_before_a_bundle(ours: Authority, other: Authority) -> None:
-    assert is_trusted(ours, folders=[ours.hashed()], bundles=[other.certificate])
-    assert not is_trusted(ours, folders=[other.hashed()], bundles=[ours.certificate])
+    assert is_trusted(ours, folders=[ours.folder_of_trust()], bundles=[other.certificate])
+    assert not is_trusted(ours, folders=[other.folder_of_trust()], bundles=[ours.certificate])
 
 
 def test_a_folder_without_hashed_names_is_passed_over(
@@ -70,26 +70,26 @@ def test_a_folder_without_hashed_names_is_passed_over(
     folder.mkdir()
     (folder / "ca-certificates.crt").write_bytes(other.certificate.read_bytes())
     folders = [tmp_path / "not-there", other.certificate, folder]
-    assert is_trusted(ours, folders=[*folders, ours.hashed()])
+    assert is_trusted(ours, folders=[*folders, ours.folder_of_trust()])
     assert is_trusted(ours, folders=folders, bundles=[tmp_path / "no-file", ours.certificate])
 
 
 def test_what_the_environment_names_counts_first(ours: Authority, other: Authority) -> None:
-    folders, bundles = [ours.hashed()], [ours.certificate]
+    folders, bundles = [ours.folder_of_trust()], [ours.certificate]
     for environ in (
         {"SSL_CERT_FILE": str(other.certificate)},
-        {"SSL_CERT_DIR": str(other.hashed())},
+        {"SSL_CERT_DIR": str(other.folder_of_trust())},
     ):
         assert not is_trusted(ours, environ, folders, bundles)
         assert is_trusted(other, environ, folders, bundles)
-    both = {"SSL_CERT_FILE": str(other.certificate), "SSL_CERT_DIR": str(ours.hashed())}
+    both = {"SSL_CERT_FILE": str(other.certificate), "SSL_CERT_DIR": str(ours.folder_of_trust())}
     assert is_trusted(ours, both)
     assert is_trusted(other, both)
 
 
 def test_empty_variables_name_nothing(ours: Authority) -> None:
     environ = {"SSL_CERT_FILE": "", "SSL_CERT_DIR": ""}
-    assert is_trusted(ours, environ, folders=[ours.hashed()])
+    assert is_trusted(ours, environ, folders=[ours.folder_of_trust()])
 
 
 def test_without_a_store_of_the_systems_certifis_is_trusted(ours: Authority) -> None:
@@ -101,8 +101,12 @@ def test_without_a_store_of_the_systems_certifis_is_trusted(ours: Authority) -> 
 
 
 def test_names_are_checked_whoever_is_trusted(ours: Authority) -> None:
-    assert not is_trusted(ours, folders=[ours.hashed()], name="127.0.0.2")
-    for environ, folders in (({}, []), ({}, [ours.hashed()]), ({"SSL_CERT_DIR": "/nowhere"}, [])):
+    assert not is_trusted(ours, folders=[ours.folder_of_trust()], name="127.0.0.2")
+    for environ, folders in (
+        ({}, []),
+        ({}, [ours.folder_of_trust()]),
+        ({"SSL_CERT_DIR": "/nowhere"}, []),
+    ):
         context = trust.authorities(environ, [str(each) for each in folders], [])
         assert context.check_hostname
         assert context.verify_mode is ssl.CERT_REQUIRED
