@@ -1044,6 +1044,17 @@ class TestReachingTheServer:
             client.release(requested.ip.id)
             assert [ip.id for ip in client.list()] == SEEDED
 
+    def test_trouble_that_says_nothing_is_named_by_its_kind(self, connect: Connect) -> None:
+        def break_off(_request: httpx.Request) -> httpx.Response:
+            raise httpx.WriteError("")
+
+        with pytest.raises(NetworkError) as caught:
+            connect(BASE, transport=httpx.MockTransport(break_off)).list()
+
+        assert caught.value.message == (
+            "Could not list the dedicated IPs: the connection to 127.0.0.1 was lost (WriteError)."
+        )
+
     def test_nobody_listens(self, connect: Connect, waits: list[float]) -> None:
         with Listener(DONE) as server:
             pass
