@@ -13,6 +13,7 @@ import socket
 import threading
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -225,6 +226,12 @@ NOT_ACCEPTED = "the API key is not accepted: it is wrong, revoked or expired (HT
 DROPPED = "the connection to api.misar.io was lost (Connection dropped.)"
 NO_JSON = "is no valid JSON"
 
+
+def phrase(status: int) -> str:
+    """Give what this Python calls a status: RFC 9110 has new names for some."""
+    return HTTPStatus(status).phrase
+
+
 FAULTS = {
     "400": Fault(
         *("refused", 8, "Validation failed: Refused by a fault of the emulator. (HTTP 400)."),
@@ -243,9 +250,9 @@ FAULTS = {
     "405": status("refused", 8, "Method Not Allowed (HTTP 405)", SUPPORT),
     "408": status("refused", 1, "Request Timeout (HTTP 408)", LATER),
     "409": status("refused", 8, "Conflict (HTTP 409)", SUPPORT),
-    "413": status("refused", 8, "Request Entity Too Large (HTTP 413)", SUPPORT),
+    "413": status("refused", 8, f"{phrase(413)} (HTTP 413)", SUPPORT),
     "415": status("refused", 8, "Unsupported Media Type (HTTP 415)", SUPPORT),
-    "422": status("refused", 8, "Unprocessable Entity (HTTP 422)", SUPPORT),
+    "422": status("refused", 8, f"{phrase(422)} (HTTP 422)", SUPPORT),
     "451": status("refused", 1, "Unavailable For Legal Reasons (HTTP 451)", LATER),
     "499": status("refused", 1, "Status 499 (HTTP 499)", LATER),
     "429": status(

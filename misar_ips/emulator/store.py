@@ -210,6 +210,8 @@ class Store:
             self._make_folder()
             # SQLite lets waiting connections sleep in turns of up to 0.1 s; a lock is fairer.
             with self._lock, closing(self._connect()) as database:
+                # What a killed process has written stays written; only a power cut could damage it.
+                database.execute("PRAGMA synchronous = OFF")
                 # Taken at the start, so that two readers who both want to write can't deadlock.
                 database.execute("BEGIN IMMEDIATE")
                 self._make_if_missing(database)
@@ -233,8 +235,6 @@ class Store:
     def _connect(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
         database.row_factory = sqlite3.Row
-        # What a killed process has written stays written; only a power cut could damage the file.
-        database.execute("PRAGMA synchronous = OFF")
         return database
 
     def _make_if_missing(self, database: sqlite3.Connection) -> None:
