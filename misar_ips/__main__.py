@@ -7,14 +7,10 @@ import gc
 import os
 import sys
 from contextlib import suppress
-from copy import copy
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import typer
-    from typer.models import CommandInfo
 
     from misar_ips.errors import MisarError
     from misar_ips.session import Session
@@ -67,9 +63,9 @@ def _run(arguments: list[str], session: Session) -> None:
         return
     import typer
 
-    from misar_ips.cli import app
+    from misar_ips.cli import app_for
 
-    command = typer.main.get_command(_only(app, arguments[0] if arguments else ""))
+    command = typer.main.get_command(app_for(arguments[0] if arguments else ""))
     if _COMPLETION_VARIABLE in session.environ:
         from misar_ips import completion
 
@@ -80,20 +76,6 @@ def _run(arguments: list[str], session: Session) -> None:
             command.invoke(context)
     except typer.Exit:
         return
-
-
-def _only(app: typer.Typer, name: str) -> typer.Typer:
-    """Give the app with one command, where one was asked for: building all of them takes 4 ms."""
-    wanted = [each for each in app.registered_commands if _name_of(each) == name]
-    if not wanted:
-        return app
-    small = copy(app)
-    small.registered_commands, small.registered_groups = wanted, []
-    return small
-
-
-def _name_of(command: CommandInfo) -> str:
-    return str(command.name or getattr(command.callback, "__name__", ""))
 
 
 def _report(error: Exception | KeyboardInterrupt, session: Session) -> int:

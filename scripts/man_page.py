@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from misar_ips import __version__
-from misar_ips.cli import app
+from misar_ips.cli import whole_app
 from misar_ips.errors import ExitCode
 from misar_ips.help import groups, meaning, term, usage
 from misar_ips.lessons import EXIT_CODES, LESSONS
@@ -48,7 +48,7 @@ _FILES = {
 
 def man_page() -> str:
     """Give misar-ips(1) in troff's man macros."""
-    root: Command = typer.main.get_command(app)
+    root: Command = typer.main.get_command(whole_app())
     lines = [
         f'.TH MISAR\\-IPS 1 "" "misar\\-ips {__version__}" "User Commands"',
         ".SH NAME",

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "checking": {"checks", "config", "dns", "errors", "lookups", "models", "names", "output"}
     | {"session"},
     "checks": {"blocklists", "dns", "models", "warmup"},
-    "cli": {"__init__", "checking", "config", "doctor", "durations", "emulator", "following"}
+    "cli": {"__init__", "checking", "cli", "config", "doctor", "durations", "emulator", "following"}
     | {"help", "names", "profiles", "release", "results", "session", "shells", "sorting", "text"}
     | {"warmup"},
     "client": {"__init__", "config", "errors", "models", "names", "reply", "results", "trust"},

@@ -1,0 +1,92 @@
+"""`misar-ips profile`: API keys and servers by name."""
+
+from typing import Annotated
+
+import typer
+
+from misar_ips.cli.options import DebugOption, JsonOption, open_session
+from misar_ips.help import HelpfulCommand, HelpfulGroup
+
+app = typer.Typer(
+    help="Keep API keys and servers by name.", rich_markup_mode=None, cls=HelpfulGroup
+)
+_SAVED = "What is saved"  # a group of options in the help
+
+
+@app.command("add", cls=HelpfulCommand)
+def add_profile(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The server, if it is not MisarMail's own.", rich_help_panel=_SAVED
+        ),
+    ] = None,
+    api_key_command: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMAND",
+            help="Run this for the key; no key is stored.",
+            rich_help_panel=_SAVED,
+        ),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", help="How long to wait for a reply.", rich_help_panel=_SAVED
+        ),
+    ] = 30.0,
+    default: Annotated[bool, typer.Option("--default", help="Use it by default.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace one of that name.")] = False,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Save an API key: typed unseen or read from standard input, and tried once."""
+    from misar_ips import config, profiles
+
+    session = open_session(context, None, json=json, debug=debug)
+    wanted = config.Profile(
+        name=name,
+        base_url=config.DEFAULT_BASE_URL if base_url is None else config.check_base_url(base_url),
+        timeout=config.check_timeout(timeout),
+        api_key_command=api_key_command,
+    )
+    profiles.add(session, wanted, make_default=default, replacing=replace)
+
+
+@app.command("list", cls=HelpfulCommand)
+def list_profiles(context: typer.Context, json: JsonOption = False) -> None:
+    """Show the saved profiles, their keys masked."""
+    from misar_ips import profiles
+
+    session = open_session(context, None, json=json)
+    session.output.result(
+        profiles.entries(session),
+        empty="No profiles yet; `misar-ips profile add NAME` saves one.",
+    )
+
+
+@app.command("use", cls=HelpfulCommand)
+def use_profile(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
+) -> None:
+    """Make a profile the default one."""
+    from misar_ips import config
+
+    config.set_default_profile(context.obj.environ, name)
+    context.obj.output.note(f"Profile {name} is the default now.")
+
+
+@app.command("remove", cls=HelpfulCommand)
+def remove_profile(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
+) -> None:
+    """Forget a profile and its key."""
+    from misar_ips import config
+
+    none_is_default = config.remove_profile(context.obj.environ, name)
+    what_now = " No profile is the default now." if none_is_default else ""
+    context.obj.output.note(f"Removed profile {name}.{what_now}")
