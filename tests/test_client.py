@@ -1055,6 +1055,19 @@ class TestReachingTheServer:
             "Could not list the dedicated IPs: the connection to 127.0.0.1 was lost (WriteError)."
         )
 
+    def test_no_connection_is_used_twice(self, connect: Connect) -> None:
+        def answer_and_stay(connection: socket.socket) -> None:
+            connection.sendall(NO_IPS)
+            heard.append(connection.recv(1))
+
+        heard: list[bytes] = []
+        with Listener(answer_and_stay) as server:
+            client = connect(server.base_url)
+            client.list()
+            client.list()
+
+        assert heard == [b"", b""]
+
     def test_nobody_listens(self, connect: Connect, waits: list[float]) -> None:
         with Listener(DONE) as server:
             pass
