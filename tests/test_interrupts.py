@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 import sys
@@ -161,9 +162,18 @@ def test_a_second_ctrl_c_while_the_first_is_told(world: World) -> None:
 def in_the_program(frame: FrameType) -> bool:
     file = frame.f_code.co_filename
     # A generator that is thrown away can't raise anything, and what is raised at its return skips
-    # its own `finally`, which no signal does. A coroutine has asyncio's way with Ctrl-C.
-    is_plain = not frame.f_code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE)
+    # its own `finally`, which no signal does.
+    is_plain = not frame.f_code.co_flags & inspect.CO_GENERATOR
     return is_plain and file.startswith(PACKAGE) and not file.startswith(SERVER)
+
+
+def in_an_event_loop() -> bool:
+    """Tell whether asyncio is at work, which makes a cancellation of Ctrl-C."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class Interrupt:
@@ -181,7 +191,7 @@ class Interrupt:
         sys.setprofile(None)
 
     def _notice(self, frame: FrameType, event: str, _argument: Any) -> None:  # noqa: ANN401 - as Python gives it
-        if event not in {"call", "return"} or not in_the_program(frame):
+        if event not in {"call", "return"} or not in_the_program(frame) or in_an_event_loop():
             return
         if frame.f_code is main.__code__:  # before it and after it nobody can catch anything
             self._is_running = event == "call"
