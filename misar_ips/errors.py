@@ -13,7 +13,7 @@
     │   ├── ForbiddenError             forbidden                  4
     │   ├── PlanLimitError             plan_limit                 5
     │   ├── NotFoundError              not_found                  6
-    │   ├── RateLimitedError           rate_limited               7
+    │   ├── RateLimitError             rate_limited               7
     │   └── RejectedError              rejected                   8
     ├── NetworkError                   network                    9
     ├── OutcomeUnknownError            outcome_unknown           10
