@@ -957,6 +957,14 @@ class TestTries:
             "GET http://127.0.0.1/mail/v1/dedicated-ips 200 N ms",
         ]
 
+    def test_the_method_is_logged(self, client: Client, log: list[str]) -> None:
+        client.update("ip_abc123", pool="cold")
+        client.release("ip_abc123")
+        client.probe()
+        client.with_details([DedicatedIP("ip_def456")])
+
+        assert [line.partition(" ")[0] for line in log] == ["PATCH", "DELETE", "GET", "GET"]
+
     def test_the_time_of_an_attempt_is_logged_in_milliseconds(
         self, client: Client, log: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -1017,6 +1025,24 @@ class TestLimits:
         connect(BASE, transport=httpx.MockTransport(answer), **timeout).list()
 
         assert limits == [{"connect": 5.0, "read": seconds, "write": seconds, "pool": seconds}]
+
+    def test_seconds_for_a_reply_as_a_whole(
+        self, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Noted(threading.Timer):
+            def __init__(self, interval: float, function: Callable[[], None]) -> None:
+                limits.append(interval)
+                super().__init__(interval, function)
+
+        limits: list[float] = []
+        monkeypatch.setattr(threading, "Timer", Noted)
+        with Listener(NO_IPS, NO_IPS, THE_IP) as server:
+            client = connect(server.base_url, timeout=8)
+            client.list()
+            client.probe(patience=2)
+            client.with_details([DedicatedIP("ip_1")])
+
+        assert limits == [8, 2, 3]
 
     def test_a_reply_of_ten_mebibytes_is_read_and_a_larger_one_is_not(
         self, connect: Connect
