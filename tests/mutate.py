@@ -115,15 +115,15 @@ class Tests:
         name that it defines, and all that use the module.
         """
         running = self._that_run(module, mutant.lines)
-        more = self._in_files(lambda path, _: path.name == f"test_{module}.py")
+        own = more = self._in_files(lambda path, _: path.name == f"test_{module}.py")
         if not running:
             running = self._that_run(module, mutant.lines_with_its_name())
             named = re.compile(rf"misar_ips\.{module} import|from misar_ips import .*\b{module}\b")
-            more |= self._in_files(lambda _, text: bool(named.search(text)))
-            more |= self._that_run(module, self.of_lines[module])
+            more = more | self._in_files(lambda _, text: bool(named.search(text)))
+            more = more | self._that_run(module, self.of_lines[module])
 
-        def order(test: str) -> tuple[bool, int, float]:
-            return test not in running, -self.kills[test], self.seconds[test]
+        def order(test: str) -> tuple[bool, int, bool, float]:
+            return test not in running, -self.kills[test], test not in own, self.seconds[test]
 
         ordered = sorted(running | more, key=order)
         spent = accumulate(self.seconds[test] for test in ordered)
