@@ -1165,9 +1165,12 @@ class TestReachingTheServer:
         assert proxy.methods == ["CONNECT"] * 4
         assert KEY.encode() not in b"".join(proxy.received)
 
-    @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "gopher://127.0.0.1:1"])
+    @pytest.mark.parametrize(
+        ("proxy", "named"),
+        [("socks5://127.0.0.1:1", "socksio"), ("gopher://127.0.0.1:1", "gopher")],
+    )
     def test_a_proxy_that_can_not_be_used(
-        self, monkeypatch: pytest.MonkeyPatch, proxy: str
+        self, monkeypatch: pytest.MonkeyPatch, proxy: str, named: str
     ) -> None:
         monkeypatch.setenv("ALL_PROXY", proxy)
 
@@ -1177,6 +1180,7 @@ class TestReachingTheServer:
         assert caught.value.message.startswith(
             "The proxy or the certificates that the environment names can't be used: "
         )
+        assert named in caught.value.message
         assert not caught.value.message.endswith("..")
         assert caught.value.hint == (
             "Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR."
