@@ -586,8 +586,11 @@ def test_a_file_that_others_can_read_gets_a_warning(setting: Setting) -> None:
             f"Warning: Others can read the keys in {setting.path}: `chmod 600 {setting.path}`.\n"
             "No dedicated IPs yet; `misar-ips request` orders one.\n"
         )
-    setting.path.chmod(0o600)
-    assert setting.run("list").stderr == "No dedicated IPs yet; `misar-ips request` orders one.\n"
+    for mode in (0o600, 0o733):
+        setting.path.chmod(mode)
+        assert setting.run("list").stderr == (
+            "No dedicated IPs yet; `misar-ips request` orders one.\n"
+        )
 
 
 def test_folder_and_file_are_made_for_their_owner_alone(setting: Setting) -> None:
