@@ -99,6 +99,7 @@ class TerminalRun:
             timeout=SECONDS,
         )
         self.process.delaybeforesend = None
+        self.process.ptyproc.delayafterclose = 0
         self.process.logfile_read = io.StringIO()
         self.before = self.settings()
 
