@@ -115,21 +115,26 @@ class Tests:
         name that it defines, and all that use the module.
         """
         running = self._that_run(module, mutant.lines)
-        more = self._in_files(lambda path, _: path.name == f"test_{module}.py")
+        own = self._in_files(lambda path, _: path.name == f"test_{module}.py")
+        more = own
         if not running:
             running = self._that_run(module, mutant.lines_with_its_name())
             named = re.compile(rf"misar_ips\.{module} import|from misar_ips import .*\b{module}\b")
-            more |= self._in_files(lambda _, text: bool(named.search(text)))
-            more |= self._that_run(module, self.of_lines[module])
+            more = self._in_files(lambda _, text: bool(named.search(text)))
+            more |= self._that_run(module, self.of_lines[module]) | own
+        return self._best_of(running, own) + self._best_of(more - running, own)
 
-        return self._best_of(running) + self._best_of(more - running)
+    def _best_of(self, tests: set[str], own: set[str]) -> list[str]:
+        """Give those that killed most in little time, then the quick ones, the module's own first.
 
-    def _best_of(self, tests: set[str]) -> list[str]:
-        """Give those that killed most in little time, then quick ones, while there is time."""
+        There are as many as ``AT_MOST`` allows.
+        """
         seconds = self.seconds
-        ordered = sorted(
-            tests, key=lambda test: (-self.kills[test] / (seconds[test] + 0.01), seconds[test])
-        )
+
+        def order(test: str) -> tuple[float, bool, float]:
+            return -self.kills[test] / (seconds[test] + 0.01), test not in own, seconds[test]
+
+        ordered = sorted(tests, key=order)
         spent = accumulate(seconds[test] for test in ordered)
         most = AT_MOST * sum(seconds.values())
         return [test for test, so_far in zip(ordered, spent, strict=True) if so_far < most]

@@ -616,6 +616,15 @@ def test_a_file_that_others_could_read_is_closed_by_the_next_change(setting: Set
     assert setting.path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("name", ["", "two words", "a/b", "caf\u00e9"])
+def test_a_name_that_no_profile_can_have(setting: Setting, name: str) -> None:
+    assert setting.refusal("profile", "add", name, stdin=KEY) == (
+        f"Error: `{name}` can't be a profile's name. "
+        "Letters, digits, `-`, `_` and `.` can stand in one.\n"
+    )
+    assert not setting.path.exists()
+
+
 def test_writing_leaves_nothing_but_the_file_and_its_lock(setting: Setting) -> None:
     for name in ("one", "two", "three"):
         assert setting.run("profile", "add", name, stdin=KEY).code == 0
