@@ -9,9 +9,8 @@ import math
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from misar_ips.errors import ConfigError, NotConfiguredError, UsageError
 from misar_ips.names import check_zone
@@ -44,8 +43,7 @@ _READABLE_BY_OTHERS = 0o044
 _MEND_IT = "Mend the file by hand; it was not touched."
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """One account on one server.
 
     ``api_key`` is the key, or ``api_key_command`` prints it; the built-in profile ``demo`` has
@@ -56,10 +54,14 @@ class Profile:
     name: str
     base_url: str = DEFAULT_BASE_URL
     timeout: float = DEFAULT_TIMEOUT
-    api_key: str | None = field(default=None, repr=False)
-    api_key_command: str | None = field(default=None, repr=False)
+    api_key: str | None = None
+    api_key_command: str | None = None
     source: str = ""
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Give what tells it from others; a key has no place in a representation."""
+        return f"Profile(name={self.name!r}, base_url={self.base_url!r}, source={self.source!r})"
 
     @property
     def is_demo(self) -> bool:

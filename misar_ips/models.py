@@ -6,8 +6,8 @@ None, because one odd field must not hide an IP from its owner; ``raw`` keeps wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ class WarmupStep(NamedTuple):
     done: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class DedicatedIP:
+class DedicatedIP(NamedTuple):
     """One dedicated IP, as the server described it; None where it said nothing usable.
 
     ``warmup_percent`` is progress through the whole warm-up (0 to 100), ``daily_limit`` today's
@@ -61,7 +60,19 @@ class DedicatedIP:
     warmup_schedule: tuple[WarmupStep, ...] = ()
     created_at: datetime | None = None
     provisioned_at: datetime | None = None
-    raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    raw: Mapping[str, Any] = MappingProxyType({})
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the facts, in whichever way they were sent."""
+        return isinstance(other, DedicatedIP) and self._facts == other._facts
+
+    def __hash__(self) -> int:
+        return hash(self._facts)
+
+    def __repr__(self) -> str:
+        """Give the facts, but not what was sent: anything may stand in that."""
+        facts = zip(self._fields, self._facts, strict=False)
+        return f"DedicatedIP({', '.join(f'{name}={value!r}' for name, value in facts)})"
 
     @classmethod
     def from_json(cls, value: object) -> DedicatedIP:
@@ -94,6 +105,10 @@ class DedicatedIP:
     def to_json(self) -> Mapping[str, Any]:
         """Give what the server sent, under the reference's field names."""
         return self.raw
+
+    @property
+    def _facts(self) -> tuple[object, ...]:
+        return self[:-1]
 
     @property
     def started_at(self) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from misar_ips import config
@@ -24,7 +23,7 @@ def add(session: Session, wanted: Profile, *, make_default: bool, replacing: boo
     """
     config.check_free(session.environ, wanted.name, replacing=replacing)
     has_command = wanted.api_key_command is not None
-    profile = wanted if has_command else replace(wanted, api_key=_ask_key(session))
+    profile = wanted if has_command else wanted._replace(api_key=_ask_key(session))
     with session.client_for(profile) as client:
         trouble = client.try_key()
     is_default = config.save_profile(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 from time import tzset
 from typing import TYPE_CHECKING, Any
@@ -96,7 +95,7 @@ def test_the_references_example() -> None:
 def test_an_ip_can_be_compared_and_kept_in_a_set_but_not_changed() -> None:
     one, same = DedicatedIP.from_json(EXAMPLE), DedicatedIP.from_json({**EXAMPLE, "new": [1]})
     assert {one} == {same}
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         one.id = "ip_other"  # type: ignore[misc]  # what the test is about
 
 
