@@ -255,6 +255,14 @@ def test_an_unknown_profile(
     )
 
 
+def test_an_unknown_profile_like_two_others(setting: Setting) -> None:
+    setting.write(work_profile("") + '[profiles.works]\napi_key = "msk_works"\n')
+    assert setting.refusal("list", "--profile", "wor") == (
+        "Error: There is no profile `wor`. Did you mean `work` or `works`? "
+        "Known profiles: work, works, demo.\n"
+    )
+
+
 def test_the_file_is_kept_in_the_users_configuration_folder(
     tmp_path: Path, server: EmulatorServer
 ) -> None:
@@ -301,6 +309,24 @@ def test_demo_can_be_the_default(setting: Setting) -> None:
     setting.write('default_profile = "demo"\n' + work_profile(""))
     assert setting.run("list").code == 0
     assert setting.sent == [("http://localhost/mail/v1", "msk_demo")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "content", "source"),
+    [(["--profile", "demo"], "", "--profile"), ([], 'default_profile = "demo"', "{path}")],
+)
+def test_demo_has_a_source_and_warnings_like_any_profile(
+    setting: Setting, arguments: list[str], content: str, source: str
+) -> None:
+    setting.write(content)
+    ran = setting.run("doctor", *arguments, MISARMAIL_BASE_URL="https://elsewhere.example/v1")
+    facts = [line.split("\t") for line in ran.stdout.splitlines()]
+    assert [text for name, _, text, _ in facts if name == "profile"] == [
+        f"Profile demo, from {source.format(path=setting.path)}."
+    ]
+    assert [text for name, status, text, _ in facts if (name, status) == ("url", "warning")] == [
+        "MISARMAIL_BASE_URL is ignored: it counts only together with MISARMAIL_API_KEY."
+    ]
 
 
 def test_demo_in_the_file_is_not_taken_for_the_built_in_one(setting: Setting) -> None:
@@ -488,6 +514,10 @@ NO_COMMAND = "it is empty, or a quote in it is not closed."
             f"Error: The {COMMAND} failed with exit code 4: the vault is locked.\n",
         ),
         ("false", f"Error: The {COMMAND} failed with exit code 1: it said nothing.\n"),
+        (
+            "sh -c 'printf \"no \\377\" >&2; exit 5'",
+            f"Error: The {COMMAND} failed with exit code 5: no \ufffd.\n",
+        ),
         (
             "no-such-program --now",
             f"Error: The {COMMAND} could not be run: No such file or directory.\n",
