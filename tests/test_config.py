@@ -42,6 +42,7 @@ NO_KEY = (
     "Copy it once more; a key is one word such as msk_0123abcd…."
 )
 MEND_IT = "Mend the file by hand; it was not touched.\n"
+LONG_ZONE = "a." * 100 + "example"
 PLACE = re.compile(r"line \d+, column \d+")
 
 any_file = settings(
@@ -367,6 +368,21 @@ def test_demo_in_the_file_is_not_taken_for_the_built_in_one(setting: Setting) ->
 def test_a_value_of_the_wrong_type_is_named(setting: Setting, content: str, reason: str) -> None:
     setting.write(content)
     assert setting.refusal("list") == f"Error: {setting.path}: {reason}. {MEND_IT}"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ('"a.example"', "blocklists is no list of texts"),
+        ('["a.example", 1]', "blocklists is no list of texts"),
+        (f'["{LONG_ZONE}"]', f"in blocklists, `{LONG_ZONE}` is too long a name for a blocklist"),
+    ],
+)
+def test_blocklists_that_are_none(setting: Setting, value: str, reason: str) -> None:
+    setting.write(f"blocklists = {value}\n")
+    assert setting.refusal("check", "203.0.113.9", "--blocklists") == (
+        f"Error: {setting.path}: {reason}. {MEND_IT}"
+    )
 
 
 @pytest.mark.parametrize(
