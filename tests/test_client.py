@@ -1278,6 +1278,22 @@ class TestCertificates:
         )
         assert server.methods == ["GET"] * 4
 
+    def test_at_the_deadline_it_is_the_client_that_ends(
+        self, connect: Connect, trusted: Authority
+    ) -> None:
+        def drip_until_the_end(connection: socket.socket) -> None:
+            drip(OPEN_END, b" " * 500, connection)
+            heard.append(connection.recv(1))
+
+        heard: list[bytes] = []
+        with (
+            Listener(drip_until_the_end, tls=trusted.server("IP:127.0.0.1")) as server,
+            pytest.raises(NetworkError),
+        ):
+            connect(server.base_url, timeout=0.1).list()
+
+        assert heard == [b""] * 4
+
     @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
     def test_a_file_that_can_not_be_used(
         self,
