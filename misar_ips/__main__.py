@@ -19,22 +19,28 @@ _MOST_TOOLS = 6  # that can watch a run at once, says the documentation of sys.m
 _COMPLETION_VARIABLE = "_MISAR_IPS_COMPLETE"  # what the shells' completion scripts set
 
 
-def main(argv: Sequence[str] | None = None, session: Session | None = None) -> int:
-    """Run the program and give its exit code, which errors.ExitCode explains."""
+def main(
+    argv: Sequence[str] | None = None, session: Session | None = None, *, is_alone: bool = False
+) -> int:
+    """Run the program and give its exit code, which errors.ExitCode explains.
+
+    ``is_alone`` tells that the process is the program's alone: libraries are then loaded without
+    what only others would use.
+    """
     from misar_ips.errors import ExitCode
 
     try:
-        return _exit_code(argv, session)
+        return _exit_code(argv, session, is_alone=is_alone)
     except KeyboardInterrupt:  # another one, or one while an error was being told
         return ExitCode.INTERRUPTED
 
 
-def _exit_code(argv: Sequence[str] | None, session: Session | None) -> int:
+def _exit_code(argv: Sequence[str] | None, session: Session | None, *, is_alone: bool) -> int:
     from misar_ips.errors import ExitCode
     from misar_ips.session import Session
 
     arguments = list(sys.argv[1:] if argv is None else argv)
-    session = session or Session()
+    session = session or Session(is_alone=is_alone)
     # Read ahead of Typer, so that even an error in the arguments comes in the form asked for.
     session.output.json = "--json" in arguments
     session.output.verbose = "--debug" in arguments
@@ -127,7 +133,7 @@ def run() -> None:
     """Run the program as a process of its own, and end that process."""
     gc.disable()  # what a short run leaves behind, its end takes away
     try:
-        code = main()
+        code = main(is_alone=True)
     except SystemExit as done:  # how Typer ends when a shell asked it for completions
         code = done.code if isinstance(done.code, int) else 0
     _end_at_once(code)

@@ -36,7 +36,7 @@ class Session:
     Everything from outside comes in here: the environment, the streams, the network's
     ``transport``, a ``clock`` that counts seconds, how to ``sleep``, the ``jitter`` of waits (a
     number from 0 to 1), the system's ``nameservers``, and for how long they are asked
-    (``dns_limits``); tests bring their own.
+    (``dns_limits``); tests bring their own. ``is_alone`` is main's.
     """
 
     def __init__(  # noqa: PLR0913 - the outside world has as many sides
@@ -52,6 +52,7 @@ class Session:
         jitter: Callable[[], float] | None = None,
         nameservers: Callable[[], Sequence[Nameserver]] | None = None,
         dns_limits: Limits | None = None,
+        is_alone: bool = False,
     ) -> None:
         self.environ = environ
         self.output = Output(
@@ -63,6 +64,7 @@ class Session:
         self._jitter = jitter
         self._nameservers = nameservers
         self._dns_limits = dns_limits
+        self._is_alone = is_alone
         self._profile_name: str | None = None
         self._opened = ExitStack()
 
@@ -90,7 +92,6 @@ class Session:
 
     def client_for(self, profile: Profile) -> Client:
         """Give a client for any profile, saved or not yet."""
-        _load_httpcore()
         from misar_ips.client import Client
         from misar_ips.config import read_key
 
@@ -98,6 +99,8 @@ class Session:
         if profile.is_demo:
             transport = self._transport or self._demo_transport()
             return Client(_DEMO_KEY, _DEMO_URL, transport=transport, sleep=self.sleep, log=log)
+        if self._is_alone and "httpcore" not in sys.modules:
+            _load_half_of_httpcore()
         return Client(
             read_key(profile, self.environ),
             profile.base_url,
@@ -185,16 +188,12 @@ class _Hollow(ModuleType):
         return type(name, (), {})
 
 
-def _load_httpcore() -> None:
+def _load_half_of_httpcore() -> None:
     """Load what httpx sends with, but not its asynchronous half, which takes 4 ms of a short run.
 
     Nothing of ours runs that half. httpcore itself does without anyio where it is not installed.
-    A program that uses our library, and not this session, gets all of it.
     """
-    if "httpcore" in sys.modules:
-        return
     hollow = {"anyio": None, "httpcore._async": _Hollow("httpcore._async")}
-    hollow = {name: module for name, module in hollow.items() if name not in sys.modules}
     sys.modules.update(hollow)  # type: ignore[arg-type]  # None is how Python notes an absent module
     try:
         import httpcore  # noqa: F401 - to have it loaded
