@@ -811,6 +811,14 @@ class TestServerTime:
         client.list()
         assert client.server_time == datetime(2026, 4, 8, 12, tzinfo=UTC)
 
+    @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
+    def test_it_is_utc_however_the_zone_is_named(self, answered: Answered, zone: str) -> None:
+        client = answered(answer([], date=f"Wed, 01 Apr 2026 12:00:00 {zone}"))
+
+        client.list()
+
+        assert client.server_time == datetime(2026, 4, 1, 12, tzinfo=UTC)
+
     def test_a_failure_tells_it_too(self, answered: Answered) -> None:
         client = answered(answer({}, 404, date="Wed, 01 Apr 2026 12:00:00 GMT"))
 
