@@ -328,6 +328,16 @@ def test_demo_has_a_source_and_warnings_like_any_profile(
     assert [text for name, status, text, _ in facts if (name, status) == ("url", "warning")] == [
         "MISARMAIL_BASE_URL is ignored: it counts only together with MISARMAIL_API_KEY."
     ]
+    ran = setting.run("list", *arguments, MISARMAIL_BASE_URL="https://elsewhere.example/v1")
+    assert (ran.code, ran.stderr.startswith(IGNORED_URL)) == (0, True)
+
+
+@pytest.mark.parametrize("command", ["add", "remove"])
+def test_demo_can_not_be_changed(setting: Setting, command: str) -> None:
+    assert setting.refusal("profile", command, "demo", stdin=KEY) == (
+        "Error: The profile name `demo` is built in; it can't be added, changed or removed. "
+        "Choose another name; `--profile demo` talks to the emulator.\n"
+    )
 
 
 def test_demo_in_the_file_is_not_taken_for_the_built_in_one(setting: Setting) -> None:
