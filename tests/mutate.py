@@ -202,6 +202,8 @@ def run(tree: Path, arguments: list[str], watch: Watch | None = None) -> tuple[i
     # What a mutant does must not be felt: neither in the user's files nor in the network.
     os.environ |= {"HOME": str(tree.parent), "XDG_CONFIG_HOME": str(tree.parent / "config")}
     sys.addaudithook(refuse_the_network)
+    # A shell lets what it starts in the background ignore Ctrl-C, which tests press.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
