@@ -178,6 +178,16 @@ def test_what_can_not_be_a_profiles_name(keyless: World, name: str) -> None:
     assert not path_of(keyless).exists()
 
 
+def test_a_key_is_no_profiles_name(keyless: World) -> None:
+    assert keyless.run("profile", "add", KEY, stdin=KEY) == Ran(
+        3,
+        "",
+        "Error: msk_5ec2e75e… is an API key; it needs a name to be saved under. "
+        "`misar-ips profile add NAME` asks for the key, where nobody else can see it.\n",
+    )
+    assert keyless.received() == []
+
+
 @pytest.mark.parametrize("name", ["work", "Work-2_b", "a.b", "...", "1", "_"])
 def test_what_can_be_a_profiles_name(keyless: World, name: str) -> None:
     add(keyless, name)
