@@ -66,6 +66,9 @@ class DedicatedIP(NamedTuple):
         """Compare the facts, in whichever way they were sent."""
         return isinstance(other, DedicatedIP) and self._facts == other._facts
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # a tuple's own would compare what was sent as well
+
     def __hash__(self) -> int:
         return hash(self._facts)
 

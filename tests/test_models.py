@@ -95,6 +95,8 @@ def test_the_references_example() -> None:
 def test_an_ip_can_be_compared_and_kept_in_a_set_but_not_changed() -> None:
     one, same = DedicatedIP.from_json(EXAMPLE), DedicatedIP.from_json({**EXAMPLE, "new": [1]})
     assert {one} == {same}
+    assert not one != same  # noqa: SIM202 - a tuple has a comparison of its own for that
+    assert not DedicatedIP("ip_1", provisioned_at=MARCH_15) == DedicatedIP("ip_1")  # noqa: SIM201 - likewise
     assert DedicatedIP("ip_1", provisioned_at=MARCH_15) != DedicatedIP("ip_1")
     assert repr(DedicatedIP("ip_1")).startswith("DedicatedIP(id='ip_1', address=None, rdns=None, ")
     with pytest.raises(AttributeError):
