@@ -39,6 +39,7 @@ from misar_ips.errors import (
     NotFoundError,
     OutcomeUnknownError,
     UnauthorizedError,
+    root_cause,
 )
 from misar_ips.names import canonical_address, check_changes, check_id, check_settings
 from misar_ips.reply import LATER_HINT, LIST_HINT, Reply, read_body
@@ -399,7 +400,7 @@ class Client:
 
     def _network_error(self, error: httpx.RequestError, what: str) -> NetworkError:
         """Translate every way in which there may be no answer."""
-        cause = _root_cause(error)
+        cause = root_cause(error)
         said = str(cause) or type(error).__name__
         was_sent = not isinstance(error, _NEVER_SENT)
         if isinstance(error, httpx.TimeoutException):
@@ -640,12 +641,6 @@ def _telling_what_may_be_done(what: str) -> Iterator[None]:
             f"Something unexpected happened: {type(fault).__name__}: {fault}. {may_be_done}",
             hint="This is a fault in misar-ips; `--debug` shows where.",
         ) from fault
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error
 
 
 def _keep_silent(_line: str) -> None:

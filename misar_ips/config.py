@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from misar_ips.errors import ConfigError, NotConfiguredError, UsageError
 from misar_ips.names import check_zone
 from misar_ips.replacing import LOCK_PATIENCE, replace_whole, replaceable
-from misar_ips.text import without_keys
+from misar_ips.text import holds_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -137,7 +137,7 @@ def check_free(environ: Mapping[str, str], name: str, *, replacing: bool) -> Non
     """
     if name == DEMO:
         raise _reserved()
-    if without_keys(name) != name:
+    if holds_key(name):
         raise ConfigError(
             f"{name} is an API key; it needs a name to be saved under.",
             hint="`misar-ips profile add NAME` asks for the key, where nobody else can see it.",
@@ -307,7 +307,7 @@ def read_key(
     if profile.api_key_command is None:
         raise ConfigError(f"Profile `{profile.name}` has no key.")
     command = f"api_key_command of profile `{profile.name}`"
-    if without_keys(profile.api_key_command) != profile.api_key_command:
+    if holds_key(profile.api_key_command):
         raise ConfigError(
             f"The {command} has an API key in it, and others can see what is run.",
             hint=f"`misar-ips profile add {profile.name} --replace` keeps the key itself.",

@@ -26,6 +26,7 @@ from misar_ips.errors import (
     NetworkError,
     RateLimitError,
     UnauthorizedError,
+    root_cause,
 )
 from misar_ips.results import FAIL, PASS, WARNING, Finding
 
@@ -195,7 +196,7 @@ def _api(session: Session, profile: Profile) -> Iterator[Finding]:
 
 
 def _unreachable(error: NetworkError, profile: Profile) -> Iterator[Finding]:
-    cause = _root_cause(error)
+    cause = root_cause(error)
     if isinstance(cause, socket.gaierror):
         yield _failed("dns", error)
     elif isinstance(cause, ssl.SSLError):
@@ -273,9 +274,3 @@ def _completion(environ: Mapping[str, str]) -> Finding:
 
 def _failed(name: str, error: MisarError) -> Finding:
     return Finding(name, FAIL, error.message, error.hint)
-
-
-def _root_cause(error: BaseException) -> BaseException:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return error

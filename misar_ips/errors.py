@@ -251,3 +251,10 @@ class StoppedError(MisarError):
 
     code = "interrupted"
     exit_code = ExitCode.INTERRUPTED
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """Give what an error came from in the first place."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error

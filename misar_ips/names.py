@@ -9,7 +9,7 @@ import re
 from typing import NamedTuple
 
 from misar_ips.errors import UsageError
-from misar_ips.text import without_keys
+from misar_ips.text import holds_key
 
 DOCUMENTED_POOLS = ("transactional", "marketing")
 """The pools the reference names. Others exist, so any name is passed on."""
@@ -49,7 +49,7 @@ def check_id(text: str) -> str:
     """
     if not text:
         raise UsageError("The IP's id is empty.", hint=_SEE_IDS)
-    if without_keys(text) != text:
+    if holds_key(text):
         raise UsageError(f"{text} is an API key and no IP's id.", hint=_SEE_IDS)
     if text in {".", ".."}:
         raise UsageError(f"`{text}` is no IP's id.", hint=_SEE_IDS)
@@ -100,7 +100,7 @@ def check_pool(text: str) -> str:
     Raises:
         UsageError: it is empty or can't be sent, or an API key, which everybody would see.
     """
-    if without_keys(text) != text:
+    if holds_key(text):
         raise UsageError(f"{text} is an API key and no pool.")
     if not text.strip() or not text.isprintable():
         raise UsageError(

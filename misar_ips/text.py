@@ -56,6 +56,11 @@ def without_keys(text: str) -> str:
     return re.sub("(msk_[0-9A-Za-z]{8})[0-9A-Za-z]{24,}", r"\1…", text)
 
 
+def holds_key(text: str) -> bool:
+    """Tell whether an API key stands in the text."""
+    return without_keys(text) != text
+
+
 def rfc3339(time: datetime | None) -> str:
     """Give a UTC time as RFC 3339 writes it, with a fraction only where there is one."""
     return "" if time is None else time.isoformat().replace("+00:00", "Z")

@@ -197,12 +197,17 @@ def test_a_misplaced_key_is_told_from_another(world: World) -> None:
     )
 
 
-def test_a_key_within_the_command_that_should_print_it(world: World) -> None:
+def configure(world: World, text: str) -> None:
+    """Put a configuration file in the place of the key in the environment."""
     del world.environ["MISARMAIL_API_KEY"]
     file = Path(world.environ["MISAR_IPS_CONFIG"])
     file.parent.mkdir(mode=0o700)
-    file.write_text(f'[profiles.work]\napi_key_command = "echo {KEY}"\n')
+    file.write_text(text)
     file.chmod(0o600)
+
+
+def test_a_key_within_the_command_that_should_print_it(world: World) -> None:
+    configure(world, f'[profiles.work]\napi_key_command = "echo {KEY}"\n')
     assert world.run("list") == Ran(
         3,
         "",
@@ -317,11 +322,7 @@ def test_no_object_shows_the_key_while_a_request_is_under_way(
 
 
 def keep_the_key_in_a_file(world: World) -> None:
-    del world.environ["MISARMAIL_API_KEY"]
-    file = Path(world.environ["MISAR_IPS_CONFIG"])
-    file.parent.mkdir(mode=0o700)
-    file.write_text(f"[profiles.kept]\napi_key = '{KEY}'\n")
-    file.chmod(0o600)
+    configure(world, f"[profiles.kept]\napi_key = '{KEY}'\n")
 
 
 # The emulator's log ------------------------------------------------------------------------------
