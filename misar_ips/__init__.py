@@ -14,7 +14,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from misar_ips.client import Client
+    from misar_ips.api.client import Client
+    from misar_ips.api.models import DedicatedIP, WarmupStep
     from misar_ips.errors import (
         APIError,
         ConfigError,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         UnauthorizedError,
         UsageError,
     )
-    from misar_ips.models import DedicatedIP, WarmupStep
     from misar_ips.results import RequestedIP
 
 __version__ = "0.1.0"
@@ -63,9 +63,9 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'misar_ips' has no attribute {name!r}")
     homes = {
-        "Client": "client",
-        "DedicatedIP": "models",
+        "Client": "api.client",
+        "DedicatedIP": "api.models",
         "RequestedIP": "results",
-        "WarmupStep": "models",
+        "WarmupStep": "api.models",
     }
     return getattr(import_module(f"misar_ips.{homes.get(name, 'errors')}"), name)

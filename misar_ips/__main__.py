@@ -63,7 +63,7 @@ def _run(arguments: list[str], session: Session) -> None:
         session.output.line(f"misar-ips {__version__}")
         return
     if sorted(arguments) == ["--debug", "--version"]:
-        from misar_ips.doctor import program_and_platform
+        from misar_ips.commands.doctor import program_and_platform
 
         session.output.line(program_and_platform())
         return
@@ -73,7 +73,7 @@ def _run(arguments: list[str], session: Session) -> None:
 
     command = typer.main.get_command(app_for(arguments[0] if arguments else ""))
     if _COMPLETION_VARIABLE in session.environ:
-        from misar_ips import completion
+        from misar_ips.shell import completion
 
         completion.answer(command, arguments, session)
         return

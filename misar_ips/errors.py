@@ -30,7 +30,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
-from misar_ips.text import without_keys
+from misar_ips.safe_text import without_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
-    from misar_ips.checks import CheckedIP
-    from misar_ips.models import DedicatedIP
-    from misar_ips.warmup import IPDetails
+    from misar_ips.api.models import DedicatedIP
+    from misar_ips.api.warmup import IPDetails
+    from misar_ips.dns.verdicts import CheckedIP
 
     One: TypeAlias = "IPDetails | ChangedIP | ProfileEntry"
     Many: TypeAlias = (

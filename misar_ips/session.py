@@ -11,7 +11,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Self, TextIO
 
-from misar_ips.output import Output
+from misar_ips.output.writer import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from misar_ips.client import Client
+    from misar_ips.api.client import Client
     from misar_ips.config import Profile
-    from misar_ips.dns import Limits, Resolver
+    from misar_ips.dns.resolver import Limits, Resolver
     from misar_ips.emulator.store import Store
-    from misar_ips.names import Nameserver
+    from misar_ips.hostnames import Nameserver
 
 _DEMO_URL = "http://localhost/mail/v1"
 _DEMO_KEY = "msk_demo"
@@ -92,7 +92,7 @@ class Session:
 
     def client_for(self, profile: Profile) -> Client:
         """Give a client for any profile, saved or not yet."""
-        from misar_ips.client import Client
+        from misar_ips.api.client import Client
         from misar_ips.config import read_key
 
         log = self.output.debug if self.output.verbose else None
@@ -122,7 +122,7 @@ class Session:
 
     def resolver(self, nameservers: Sequence[Nameserver], limits: Limits | None = None) -> Resolver:
         """Give what asks DNS: these nameservers, else the system's; in the demo, else nobody."""
-        from misar_ips.dns import Limits, Resolver, system_nameservers
+        from misar_ips.dns.resolver import Limits, Resolver, system_nameservers
 
         limits = self._dns_limits or limits or Limits()
         log = self.output.debug if self.output.verbose else None
@@ -159,7 +159,7 @@ class Session:
 
     def forget_seen_ips(self) -> None:
         """Let completion ask anew once this run is over, however it ends: it changes something."""
-        from misar_ips import seen_ips
+        from misar_ips.shell import seen_ips
 
         self._opened.callback(seen_ips.forget)
 

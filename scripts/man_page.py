@@ -9,9 +9,9 @@ import typer
 
 from misar_ips import __version__
 from misar_ips.cli import whole_app
+from misar_ips.cli.examples import EXIT_CODES, LESSONS
+from misar_ips.cli.help import groups, meaning, term, usage
 from misar_ips.errors import ExitCode
-from misar_ips.help import groups, meaning, term, usage
-from misar_ips.lessons import EXIT_CODES, LESSONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

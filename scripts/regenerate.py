@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from misar_ips.shells import SCRIPTS
+from misar_ips.shell.scripts import SCRIPTS
 from scripts.man_page import man_page
 from scripts.pictures import PICTURES, picture
 from scripts.readme import README, with_examples_run

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import misar_ips
+from misar_ips.cli.examples import EXIT_CODES, LESSONS
 from misar_ips.errors import ExitCode
-from misar_ips.lessons import EXIT_CODES, LESSONS
 from scripts.man_page import man_page
 from scripts.pictures import PICTURES, picture
 from scripts.regenerate import ROOT

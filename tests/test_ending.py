@@ -51,7 +51,7 @@ def test_a_profiler_keeps_what_it_saw(environ: dict[str, str], tmp_path: Path) -
     done = python("-m", "cProfile", "-o", str(seen), "-m", "misar_ips", "-h", environ=environ)
     assert (done.returncode, done.stderr) == (0, "")
     files = [file for file, _, _ in pstats.Stats(str(seen)).stats]  # type: ignore[attr-defined]  # typeshed has none
-    assert any(file.endswith(os.path.join("cli", "commands.py")) for file in files)  # noqa: PTH118
+    assert any(file.endswith(os.path.join("cli", "ips.py")) for file in files)  # noqa: PTH118
 
 
 def test_a_tracer_keeps_what_it_saw(environ: dict[str, str], tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_tracer_keeps_what_it_saw(environ: dict[str, str], tmp_path: Path) -> 
         "-m", "trace", "--count", "--missing", "-C", str(tmp_path), *program, environ=environ
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "misar_ips.cli.commands.cover").exists()
+    assert (tmp_path / "misar_ips.cli.ips.cover").exists()
 
 
 def test_whoever_wants_to_look_around_afterwards_can(environ: dict[str, str]) -> None:

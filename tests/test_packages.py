@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import misar_ips
-from misar_ips.shells import SCRIPTS
+from misar_ips.shell.scripts import SCRIPTS
 from scripts.lower_bounds import lower_bounds
 from scripts.regenerate import ROOT
 

@@ -17,9 +17,9 @@ import httpx
 import pytest
 
 from misar_ips import errors
+from misar_ips.cli.examples import LESSONS
 from misar_ips.config import choose_profile
 from misar_ips.emulator.faults import KINDS
-from misar_ips.lessons import LESSONS
 from scripts.readme import examples, with_examples_run
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import pytest
 from misar_ips.emulator.handler import Emulator
 from tests.conftest import KEY, run_process
 from tests.key_watch import WATCH
-from tests.test_views import (
+from tests.output.test_views import (
     ACCOUNT,
     LIST_IN_60_COLUMNS,
     LIST_IN_80_COLUMNS,

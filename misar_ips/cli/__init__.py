@@ -11,7 +11,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING
 
-from misar_ips.cli.commands import app
+from misar_ips.cli.ips import app
 from misar_ips.cli.options import SET_UP
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from misar_ips.durations import parse_duration
-from misar_ips.help import HelpfulCommand, HelpfulGroup
+from misar_ips.cli.help import HelpfulCommand, HelpfulGroup
+from misar_ips.times import parse_duration
 
 app = typer.Typer(help="Run a local stand-in for the API.", rich_markup_mode=None, cls=HelpfulGroup)
 
@@ -74,7 +74,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the API on this machine, until Ctrl-C."""
-    from misar_ips.emulator.serve import open_server, run_until_stopped
+    from misar_ips.commands.emulator import open_server, run_until_stopped
 
     server = open_server(
         context.obj.emulator_store(db),
@@ -99,7 +99,7 @@ def advance(
     db: DatabaseOption = None,
 ) -> None:
     """Move the emulator's clock on, and say what it shows then."""
-    from misar_ips.text import rfc3339
+    from misar_ips.safe_text import rfc3339
 
     context.obj.forget_seen_ips()
     now = context.obj.emulator_store(db).advance(parse_duration(duration))

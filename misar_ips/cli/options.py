@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from misar_ips.help import COMMON
-from misar_ips.names import Nameserver, check_hostname, check_id, check_pool, check_resolver
+from misar_ips.cli.help import COMMON
+from misar_ips.commands.list import check_field
+from misar_ips.hostnames import Nameserver, check_hostname, check_id, check_pool, check_resolver
 from misar_ips.session import Session
-from misar_ips.sorting import check_field
 
 SET_UP = "Set-up and tests"
 """A group of commands in the help: those that are not about IPs."""

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
+from misar_ips.cli.help import HelpfulCommand, HelpfulGroup
 from misar_ips.cli.options import DebugOption, JsonOption, open_session
-from misar_ips.help import HelpfulCommand, HelpfulGroup
 
 app = typer.Typer(
     help="Keep API keys and servers by name.", rich_markup_mode=None, cls=HelpfulGroup
@@ -43,7 +43,8 @@ def add_profile(
     debug: DebugOption = False,
 ) -> None:
     """Save an API key: typed unseen or read from standard input, and tried once."""
-    from misar_ips import config, profiles
+    from misar_ips import config
+    from misar_ips.commands import profile as profiles
 
     session = open_session(context, None, json=json, debug=debug)
     wanted = config.Profile(
@@ -58,7 +59,7 @@ def add_profile(
 @app.command("list", cls=HelpfulCommand)
 def list_profiles(context: typer.Context, json: JsonOption = False) -> None:
     """Show the saved profiles, their keys masked."""
-    from misar_ips import profiles
+    from misar_ips.commands import profile as profiles
 
     session = open_session(context, None, json=json)
     session.output.result(

@@ -1,0 +1,1 @@
+"""The API client: what is sent, what an answer means, and the facts it holds."""

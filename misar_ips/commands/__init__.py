@@ -1,0 +1,1 @@
+"""What each command does, one file each, called as the user calls it."""

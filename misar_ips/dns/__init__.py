@@ -1,0 +1,1 @@
+"""Questions to DNS, and what their answers say of an IP."""

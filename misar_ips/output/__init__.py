@@ -1,0 +1,1 @@
+"""Where results go, and what they look like."""

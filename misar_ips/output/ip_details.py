@@ -1,0 +1,273 @@
+"""One IP on a terminal: what it is, how its warm-up goes, and what its owner should do.
+
+A warm-up's whole picture fits a terminal of 80 by 24. Colour never carries a meaning alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from misar_ips.api.models import whole_days
+from misar_ips.api.warmup import (
+    PROVISIONING_TIME,
+    has_day,
+    is_done,
+    is_short,
+    missing,
+    steps_in_order,
+)
+from misar_ips.output.drawing import (
+    INDENT,
+    UNKNOWN,
+    Cell,
+    Column,
+    Line,
+    Lines,
+    Saving,
+    bar,
+    clipped,
+    counted,
+    facts_of,
+    fitting_table,
+    label,
+)
+from misar_ips.output.ramp_plot import ramp_plot
+from misar_ips.safe_text import one_line, plain
+from misar_ips.times import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from misar_ips.api.models import DedicatedIP, WarmupStep
+    from misar_ips.api.warmup import IPDetails, WarmUp
+
+STATUS_STYLES = {
+    "not_started": "blue",
+    "warming": "yellow",
+    "warmed": "green",
+    "suspended": "bold red",
+}
+_MEANINGS = {
+    "not_started": "warm-up not begun yet",
+    "warming": "warm-up in progress",
+    "warmed": "warm-up complete, full daily limit",
+    "suspended": "paused after a spike of complaints",
+}
+"""What a status means, after the published reference."""
+
+_WHEN_SUSPENDED = "Stop what drew the complaints; then ask MisarMail's support."
+_SCREEN = 23  # lines of a terminal of 24, less the one of the next prompt
+_PLOT_HEIGHTS = range(3, 7)  # lines, without the one of the days
+_MOST_STEPS = 8  # rows of the schedule; of a longer one, those around today
+_GOOD_REPUTATION, _FAIR_REPUTATION = 80, 50  # of 100; styles only
+
+
+def ip_details(ip: DedicatedIP, warm_up: WarmUp, now: datetime, width: int) -> Lines:
+    """Give all there is to know of an IP: settings, warm-up, schedule, ramp."""
+    dated = steps_in_order(ip.warmup_schedule)
+    steps = [*dated, *(step for step in ip.warmup_schedule if not has_day(step))]
+    facts = [
+        *facts_of(_settings(ip, now, UNKNOWN), width),
+        *_reputation_gauge(ip, width),
+        *_warm_up_bar(ip, width),
+        *facts_of(_outlook(ip, warm_up), width),
+    ]
+    lines = _blocks(heading(ip, width, warm_up), facts, _schedule(steps, warm_up.day, width))
+    height = min(max(_SCREEN - len(lines) - 2, _PLOT_HEIGHTS[0]), _PLOT_HEIGHTS[-1])
+    dated = steps_in_order(ip.warmup_schedule)
+    return Lines(
+        tuple(_blocks(lines, ramp_plot(dated, warm_up.day, ip.daily_limit, width, height)))
+    )
+
+
+def watched(details: IPDetails, notice: str, now: datetime, width: int) -> Lines:
+    """Give an IP as `show` does, and how old that is or what keeps it from being newer."""
+    seen = f"As of {now:%Y-%m-%d %H:%M:%S} UTC; Ctrl-C ends."
+    shown = ip_details(details.ip, details.warm_up, now, width).lines
+    told = Cell(one_line(notice), "yellow") if notice else Cell(seen, "dim")
+    return Lines((*shown, clipped((told,), width)))
+
+
+def waited(details: IPDetails, goal: str, seconds: float, now: datetime, width: int) -> Lines:
+    """Give a line for a wait: how far the IP is, for how long it goes on, when it may be there."""
+    ip = details.ip
+    share, by, precision = (ip.warmup_percent or 0) / 100, details.warm_up.estimated_warmed_at, ""
+    if goal == "provisioned":
+        by = None if ip.created_at is None else ip.created_at + PROVISIONING_TIME
+        share, precision = 0.0 if by is None else 1 - (by - now) / PROVISIONING_TIME, " %H:%M UTC"
+    estimate = "" if by is None else f"  estimated {by:%Y-%m-%d}{by.strftime(precision)}"
+    texts = (f"{plain(ip.id)} to be {goal}  ", bar(share, 12), f"  {in_words(seconds)}", estimate)
+    # Room for the ^C that the terminal may put behind it: a line that wraps can't be taken back.
+    return Lines((clipped((Cell(text) for text in texts), width - 3),))
+
+
+def ip_summary(ip: DedicatedIP, now: datetime, width: int) -> Lines:
+    """Give an IP's settings, and nothing that the server did not speak of."""
+    return Lines(tuple(_blocks(heading(ip, width), facts_of(_settings(ip, now, ""), width))))
+
+
+def heading(ip: DedicatedIP, width: int, warm_up: WarmUp | None = None) -> list[Line]:
+    """Give id, address and status in a line, or in two where one is too short for them."""
+    name = Cell(plain(ip.id), "bold")
+    rest = [Cell("  "), Cell(plain(ip.address or "no address yet")), Cell("  "), status_of(ip)]
+    meaning = _MEANINGS.get(ip.warmup_status or "")
+    if warm_up and meaning:
+        is_counting = warm_up.day is not None and ip.warmup_status == "warming"
+        rest.append(Cell(f": {meaning}{f', day {warm_up.day}' if is_counting else ''}"))
+    if sum(cell_len(cell.text) for cell in (name, *rest)) <= width:
+        return [(name, *rest)]
+    return [(name,), clipped(rest, width)]
+
+
+def status_of(ip: DedicatedIP) -> Cell:
+    """Give the status in its colour."""
+    return Cell(plain(ip.warmup_status or UNKNOWN), status_style(ip))
+
+
+def status_style(ip: DedicatedIP) -> str:
+    """Give the style that goes with the status."""
+    return STATUS_STYLES.get(ip.warmup_status or "", "")
+
+
+def reputation(ip: DedicatedIP) -> str:
+    """Give the reputation in words."""
+    return UNKNOWN if ip.reputation_score is None else f"{ip.reputation_score:g} of 100"
+
+
+def percent_of(ip: DedicatedIP) -> str:
+    """Give the warm-up's percent; cut, not rounded, because 99.6 is not the end of a warm-up."""
+    return "" if ip.warmup_percent is None else f"{int(ip.warmup_percent)}%"
+
+
+def progress_bar(ip: DedicatedIP, width: int) -> str:
+    """Give a bar for the whole warm-up, and nothing where nothing is known of it."""
+    return " " * width if ip.warmup_percent is None else bar(ip.warmup_percent / 100, width)
+
+
+def _settings(ip: DedicatedIP, now: datetime, unknown: str) -> list[tuple[str, str]]:
+    limit = "" if ip.daily_limit is None else counted(ip.daily_limit, "message")
+    return [
+        ("rDNS", plain(ip.rdns or unknown)),
+        ("Pool", plain(ip.pool or unknown)),
+        ("Created", _when(ip.created_at, now)),
+        ("Provisioned", _when(ip.provisioned_at, now)),
+        ("Today's limit", limit),
+    ]
+
+
+def _when(time: datetime | None, now: datetime) -> str:
+    days = whole_days(time, now)
+    if time is None or days is None:
+        return ""
+    ago = f" ({counted(days, 'day')} ago)" if days else ""
+    return f"{time:%Y-%m-%d %H:%M} UTC{ago}"
+
+
+def _reputation_gauge(ip: DedicatedIP, width: int) -> list[Line]:
+    score = ip.reputation_score
+    if score is None:
+        return []
+    style = (
+        "green" if score >= _GOOD_REPUTATION else "yellow" if score >= _FAIR_REPUTATION else "red"
+    )
+    gauge = Cell(bar(score / 100, _bar_width(width)), style)
+    return [clipped((label("Reputation"), gauge, Cell(f"  {reputation(ip)}")), width)]
+
+
+def _warm_up_bar(ip: DedicatedIP, width: int) -> list[Line]:
+    if ip.warmup_percent is None:
+        return []
+    drawn = Cell(progress_bar(ip, _bar_width(width)), status_style(ip))
+    return [clipped((label("Warm-up"), drawn, Cell(f"  {percent_of(ip)}")), width)]
+
+
+def _bar_width(width: int) -> int:
+    return max(1, min(40, width - 30))
+
+
+def _outlook(ip: DedicatedIP, warm_up: WarmUp) -> list[tuple[str, str]]:
+    """Say whether the warm-up is on schedule, when it may be done, and what to do."""
+    parts = []
+    if ip.warmup_status != "warmed" and warm_up.day is not None:
+        if warm_up.on_schedule:
+            parts.append("on schedule")
+        if warm_up.behind_messages:
+            since = warm_up.day - (warm_up.behind_days or 0)
+            parts.append(f"{counted(warm_up.behind_messages, 'message')} short since day {since}")
+    if warm_up.estimated_warmed_at:
+        parts.append(f"estimated warmed on {warm_up.estimated_warmed_at:%Y-%m-%d}")
+    to_do = _WHEN_SUSPENDED if ip.warmup_status == "suspended" else ""
+    return [("Schedule", ", ".join(parts)), ("What to do", to_do)]
+
+
+def _schedule(steps: Sequence[WarmupStep], day: int | None, width: int) -> list[Line]:
+    if not steps:
+        return []
+    shown, before, after = _around_today(steps, day)
+    columns = {
+        "day": _number_column("DAY", (step.day for step in shown)),
+        "limit": _number_column("LIMIT", (step.limit for step in shown)),
+        "sent": _number_column("SENT", (step.sent for step in shown)),
+        "bar": _step_bars(shown, bar_width=30),
+        "mark": Column("", tuple(_mark(step, day) for step in shown)),
+    }
+    savings: tuple[Saving, ...] = (
+        ("bar", _step_bars(shown, bar_width=13)),
+        ("bar", None),
+        ("mark", None),
+    )
+    titles, *rows = fitting_table(columns, savings, width - len(INDENT)).lines
+    lines: list[Line] = [titles, *_left_out(before, "before"), *rows, *_left_out(after, "after")]
+    return [clipped((Cell(INDENT), *line), width) for line in lines]
+
+
+def _around_today(
+    steps: Sequence[WarmupStep], day: int | None
+) -> tuple[Sequence[WarmupStep], int, int]:
+    """Give the steps to show, and how many stand before and after them."""
+    passed = sum((step.day or 0) < (day or 0) for step in steps)
+    start = max(0, min(passed - _MOST_STEPS // 2, len(steps) - _MOST_STEPS))
+    shown = steps[start : start + _MOST_STEPS]
+    return shown, start, len(steps) - start - len(shown)
+
+
+def _left_out(steps: int, where: str) -> list[Line]:
+    return [(Cell(f"… {counted(steps, 'step')} {where}", "dim"),)] if steps else []
+
+
+def _number_column(title: str, numbers: Iterable[int | None]) -> Column:
+    texts = (UNKNOWN if number is None else f"{number:,}" for number in numbers)
+    return Column(title, tuple(Cell(text) for text in texts), to_the_right=True)
+
+
+def _step_bars(steps: Iterable[WarmupStep], bar_width: int) -> Column:
+    return Column("SENT OF LIMIT", tuple(_step_bar(step, bar_width) for step in steps))
+
+
+def _step_bar(step: WarmupStep, width: int) -> Cell:
+    fraction = (step.sent or 0) / step.limit if step.limit and step.limit > 0 else 0.0
+    return Cell(bar(fraction, width), "green" if step.done else "yellow")
+
+
+def _mark(step: WarmupStep, day: int | None) -> Cell:
+    """Say in a word where a step stands: done, short, now or ahead."""
+    if is_done(step):
+        return Cell("✓ done", "green")
+    if not has_day(step):
+        return Cell("")
+    if day is not None and is_short(step, day):
+        return Cell(f"✗ {missing(step):,} short", "red")
+    if day is not None and step.day == day:
+        return Cell("▶ now", "bold")
+    return Cell("· ahead", "dim") if day is None or (step.day or 0) > day else Cell("")
+
+
+def _blocks(*blocks: Sequence[Line]) -> list[Line]:
+    """Put an empty line between blocks that have something in them."""
+    lines: list[Line] = []
+    for block in blocks:
+        lines += [(), *block] if lines and block else block
+    return lines

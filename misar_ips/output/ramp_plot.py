@@ -1,0 +1,106 @@
+"""The ramp of a warm-up as a plot: the daily limit by day, what was sent of it, and today.
+
+Between two steps of the schedule both are drawn as straight lines: the API tells no more.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING
+
+from misar_ips.output.drawing import Cell, Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from misar_ips.api.models import WarmupStep
+
+    Points = list[tuple[float, float]]
+
+_RISING = " ▁▂▃▄▅▆▇█"  # eighths of a cell
+_AHEAD, _AXIS, _TODAY = "░", "┤", "▲"
+_LEGEND = "messages a day: █ sent, ░ allowed"
+_WIDEST = 56  # cells: two for each day of the usual four weeks
+_NARROWEST = 20  # cells; a smaller plot says nothing
+_SENT_STYLE, _AHEAD_STYLE = "green", "dim"
+
+
+def ramp_plot(
+    steps: Sequence[WarmupStep], today: int | None, limit: int | None, width: int, height: int
+) -> list[Line]:
+    """Give the plot of steps in the order of their days: ``height`` lines, and one with the days.
+
+    ``today`` is the day of the warm-up, ``limit`` what may be sent on it. Nothing is given where
+    there is nothing to plot, or no room.
+    """
+    limits: Points = [(step.day or 0, max(0, step.limit or 0)) for step in steps]
+    sent: Points = [
+        (step.day or 0, max(0, step.sent or 0)) for step in steps if (step.day or 0) <= (today or 0)
+    ]
+    highest = max((messages for _, messages in limits), default=0)
+    scale = f"  {highest:,.0f} "
+    columns = min(_WIDEST, width - len(scale) - 1)
+    if highest <= 0 or columns < _NARROWEST or limits[0][0] == limits[-1][0]:
+        return []
+    if today is not None and limit is not None and limits[0][0] <= today <= limits[-1][0]:
+        limits = sorted([*(point for point in limits if point[0] != today), (today, limit)])
+    days = _spread(limits[0][0], limits[-1][0], columns)
+    eighths = 8 * height / highest
+    allowed = [min(height * 8, _between(limits, day) * eighths) for day in days]
+    used = [
+        min(most, _between(sent, day) * eighths) for most, day in zip(allowed, days, strict=True)
+    ]
+    margin = [scale, *[" " * len(scale)] * (height - 1)]
+    rows = (tuple(_row(used, allowed, 8 * row)) for row in reversed(range(height)))
+    plot: list[Line] = [
+        (Cell(f"{text}{_AXIS}", "dim"), *cells) for text, cells in zip(margin, rows, strict=True)
+    ]
+    marks = _marks(steps, today, days)
+    return [_with_legend(plot[0]), *plot[1:], (Cell(" " * (len(scale) + 1)), Cell(marks, "dim"))]
+
+
+def _with_legend(line: Line) -> Line:
+    """Put the legend into the plot's highest line, where the ramp leaves it free."""
+    axis, first, *others = line
+    if first.text.strip() or len(first.text) < len(_LEGEND) + 2:
+        return line
+    return (axis, Cell(f" {_LEGEND}".ljust(len(first.text)), "dim"), *others)
+
+
+def _row(used: Sequence[float], allowed: Sequence[float], floor: int) -> Iterator[Cell]:
+    """Give one row of cells, whose bottom is ``floor`` eighths high, in runs of one style."""
+    cells = (_cell(sent - floor, most - floor) for sent, most in zip(used, allowed, strict=True))
+    for style, run in groupby(cells, key=lambda cell: cell.style):
+        yield Cell("".join(cell.text for cell in run), style)
+
+
+def _cell(used: float, allowed: float) -> Cell:
+    if used >= 1:
+        return Cell(_RISING[min(8, int(used))], _SENT_STYLE)
+    return Cell(_AHEAD, _AHEAD_STYLE) if allowed >= 1 else Cell(" ")
+
+
+def _between(points: Points, day: float) -> float:
+    """Give the value at a day on the straight lines between points, 0 outside of them."""
+    for (start, first), (end, last) in pairwise(points):
+        if start <= day <= end and start < end:
+            return first + (last - first) * (day - start) / (end - start)
+    return next((value for at, value in points if at == day), 0.0)
+
+
+def _spread(first: float, last: float, columns: int) -> list[float]:
+    return [first + (last - first) * column / (columns - 1) for column in range(columns)]
+
+
+def _marks(steps: Sequence[WarmupStep], today: int | None, days: Sequence[float]) -> str:
+    """Give the line under the plot: today's mark, and the steps' days where there is room."""
+    marks = [(today, f"{_TODAY} {today}")] if today is not None and today <= days[-1] else []
+    marks += [(step.day, f"{step.day}") for step in (steps[0], steps[-1], *steps) if step.day]
+    line = " " * len(days)
+    for day, text in marks:
+        nearest = min(range(len(days)), key=lambda column: abs(days[column] - day))
+        start = min(nearest, len(days) - len(text))
+        around = line[max(0, start - 1) : start + len(text) + 1]
+        if not around.strip():
+            line = line[:start] + text + line[start + len(text) :]
+    return line.rstrip()

@@ -1,0 +1,98 @@
+"""Results as scripts read them: tab-separated lines, full values, no header, no colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from misar_ips.api.models import DedicatedIP
+from misar_ips.safe_text import plain, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from misar_ips.api.warmup import IPDetails
+    from misar_ips.dns.verdicts import CheckedIP
+    from misar_ips.results import ChangedIP, Finding, ProfileEntry, Release, Result
+
+
+def lines_of(value: Result, *, brief: bool = False) -> Iterator[str]:
+    """Give a result's lines; ``brief``: one line for an IP, and not one for each of its fields."""
+    for each in value if isinstance(value, Sequence) else [value]:
+        if isinstance(each, DedicatedIP):
+            yield _tabbed(_list_columns(each))
+        else:
+            yield from _lines(each, brief=brief)
+
+
+def _lines(
+    value: IPDetails | ChangedIP | CheckedIP | Release | Finding | ProfileEntry, *, brief: bool
+) -> Iterator[str]:
+    # Here, because a long list that a script reads has none of these.
+    from misar_ips.api.warmup import IPDetails
+    from misar_ips.results import ChangedIP, Finding, ProfileEntry, Release
+
+    if isinstance(value, IPDetails) and not brief:
+        yield from _detail_lines(value.ip)
+    elif isinstance(value, IPDetails | ChangedIP):
+        yield _tabbed(_list_columns(value.ip))
+    elif isinstance(value, Release):
+        yield _tabbed((value.id, value.address, value.released))
+    elif isinstance(value, Finding):
+        yield _tabbed((value.name, value.status, value.message, value.hint))
+    elif isinstance(value, ProfileEntry):
+        yield _tabbed((value.name, value.base_url, value.default, value.api_key))
+    else:
+        yield from _check_lines(value)
+
+
+def _check_lines(ip: CheckedIP) -> Iterator[str]:
+    for check in ip.checks:
+        found, message = ", ".join(check.found), check.whole_message
+        yield _tabbed((ip.id, ip.address, check.name, check.status, found, check.expected, message))
+
+
+def _list_columns(ip: DedicatedIP) -> tuple[object, ...]:
+    """Give the columns of `list`, in the order that is promised for ever."""
+    return (
+        ip.id,
+        ip.address,
+        ip.rdns,
+        ip.pool,
+        ip.warmup_status,
+        ip.warmup_percent,
+        rfc3339(ip.created_at),
+    )
+
+
+def _detail_lines(ip: DedicatedIP) -> Iterator[str]:
+    fields: dict[str, object] = {
+        "id": ip.id,
+        "address": ip.address,
+        "rdns": ip.rdns,
+        "pool": ip.pool,
+        "warmup_status": ip.warmup_status,
+        "warmup_percent": ip.warmup_percent,
+        "daily_limit": ip.daily_limit,
+        "reputation_score": ip.reputation_score,
+        "created_at": rfc3339(ip.created_at),
+        "provisioned_at": rfc3339(ip.provisioned_at),
+    }
+    for name, value in fields.items():
+        yield _tabbed((name, value))
+    for step in ip.warmup_schedule:
+        yield _tabbed(("step", step.day, step.limit, step.sent, step.done))
+
+
+def _tabbed(values: Sequence[object]) -> str:
+    return "\t".join(map(_field, values))
+
+
+def _field(value: Any) -> str:  # noqa: ANN401 - any value of a field
+    if isinstance(value, str):
+        return plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
