@@ -38,7 +38,7 @@ HEAD = "| Task | misar-ips | curl and jq |\n|---|---|---|\n"
 
 
 def medians(rounds: int, environ: dict[str, str]) -> dict[str, tuple[float, float]]:
-    """Give the seconds that each task takes, both ways."""
+    """Return the seconds that each task takes, both ways."""
     samples: dict[str, list[tuple[float, float]]] = {task: [] for task in TASKS}
     for round_number in range(rounds + 1):
         for task, (ours, theirs) in TASKS.items():

@@ -41,7 +41,7 @@ LINE = re.compile(r"import time: +(\d+) \| +\d+ \| +(\S+)")
 
 
 def loaded_by(arguments: list[str], environ: dict[str, str]) -> dict[str, float]:
-    """Give the modules that a Python loads, each with the milliseconds it takes by itself.
+    """Return the modules that a Python loads, each with the milliseconds it takes by itself.
 
     Its standard output is a terminal, so that it draws what people see.
     """
@@ -63,7 +63,7 @@ def loaded_by(arguments: list[str], environ: dict[str, str]) -> dict[str, float]
 
 
 def table(title: str, modules: dict[str, float], most: int) -> str:
-    """Give the modules of a command, those first that take longest."""
+    """Return the modules of a command, those first that take longest."""
     lines = [f"{title}: {len(modules)} modules, {sum(modules.values()):.1f} ms"]
     slowest = sorted(modules, key=lambda name: -modules[name])[:most]
     return "\n".join([*lines, *(f"  {modules[name]:6.1f}  {name}" for name in slowest)])

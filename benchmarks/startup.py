@@ -118,7 +118,7 @@ def _answer(path: str) -> bytes:
 
 
 def ip(number: int, ip_id: str | None = None) -> dict[str, object]:
-    """Give one IP of a long list."""
+    """Return one IP of a long list."""
     return {
         "id": ip_id or f"ip_{number:06x}",
         "address": f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
@@ -131,7 +131,7 @@ def ip(number: int, ip_id: str | None = None) -> dict[str, object]:
 
 
 def ips(number: int) -> list[dict[str, object]]:
-    """Give a long list."""
+    """Return a long list."""
     return [ip(each) for each in range(number)]
 
 
@@ -254,7 +254,7 @@ def measure(
 
 
 def report(rows: list[Row], medians: dict[str, float]) -> list[dict[str, object]]:
-    """Give a line of facts for each row that has a budget."""
+    """Return a line of facts for each row that has a budget."""
     return [
         {
             "name": row.name,

@@ -100,7 +100,7 @@ def _report(error: Exception | KeyboardInterrupt, session: Session) -> int:
 
 
 def _stopped(interrupt: KeyboardInterrupt, session: Session) -> MisarError:
-    """Give Ctrl-C as an error that says what was, or may have been, carried out before it."""
+    """Return Ctrl-C as an error that says what was, or may have been, carried out before it."""
     from misar_ips.errors import StoppedError
 
     notes = getattr(interrupt, "__notes__", [])
@@ -110,7 +110,7 @@ def _stopped(interrupt: KeyboardInterrupt, session: Session) -> MisarError:
 
 
 def _as_ours(error: Exception) -> MisarError:
-    """Give whatever was raised as an error of ours, so that no traceback reaches a user."""
+    """Return whatever was raised as an error of ours, so that no traceback reaches a user."""
     from typer import TyperException
 
     from misar_ips.errors import MisarError, UsageError
@@ -157,7 +157,7 @@ def _end_at_once(code: int) -> None:
 
 
 def _is_watched() -> bool:
-    """Tell whether somebody traces or profiles the run, in whichever way this Python has."""
+    """Return whether somebody traces or profiles the run, in whichever way this Python has."""
     if sys.version_info >= (3, 12) and any(map(sys.monitoring.get_tool, range(_MOST_TOOLS))):
         return True
     return bool(sys.gettrace() or sys.getprofile())

@@ -71,7 +71,7 @@ class MisarError(Exception):
         super().__init__(self.message)
 
     def to_json(self) -> dict[str, object]:
-        """Give the value of ``error`` in ``--json`` output; unknown facts are left out."""
+        """Return the value of ``error`` in ``--json`` output; unknown facts are left out."""
         facts = {"code": self.code, "message": self.message, "hint": self.hint, **self._facts()}
         return {name: value for name, value in facts.items() if value is not None}
 
@@ -118,11 +118,11 @@ class APIError(MisarError):
 
     ``status`` is the HTTP status, ``details`` what the server said of each field, ``retry_after``
     the seconds it asked to be left alone, ``plan`` and ``upgrade_url`` its plan refusal.
-    ``may_be_done`` tells whether an earlier attempt may have been carried out all the same.
+    ``maybe_applied`` tells whether an earlier attempt may have been carried out all the same.
     """
 
     code = "api_error"
-    may_be_done = False
+    maybe_applied = False
 
     def __init__(  # noqa: PLR0913 - one argument for each fact that scripts are promised
         self,
@@ -254,7 +254,7 @@ class StoppedError(MisarError):
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """Give what an error came from in the first place."""
+    """Return what an error came from in the first place."""
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return error

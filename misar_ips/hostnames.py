@@ -40,8 +40,8 @@ class Nameserver(NamedTuple):
         return f"{address}:{self.port}"
 
 
-def check_id(text: str) -> str:
-    """Give the id back, if it can stand as one path segment once percent-encoded.
+def validate_id(text: str) -> str:
+    """Return the id, if it can stand as one path segment once percent-encoded.
 
     Raises:
         UsageError: it is empty, ``.`` or ``..``, holds control characters or broken text, or is
@@ -61,7 +61,7 @@ def check_id(text: str) -> str:
 
 
 def canonical_address(text: str | None) -> str | None:
-    """Give an IPv4 or IPv6 address in its one canonical spelling, None for anything else."""
+    """Return an IPv4 or IPv6 address in its one canonical spelling, None for anything else."""
     from ipaddress import ip_address
 
     try:
@@ -70,8 +70,8 @@ def canonical_address(text: str | None) -> str | None:
         return None
 
 
-def check_hostname(text: str) -> str:
-    """Give the hostname for a PTR record, a Unicode one in its A-label form.
+def validate_hostname(text: str) -> str:
+    """Return the hostname for a PTR record, a Unicode one in its A-label form.
 
     Letters, digits, hyphens and dots, at least two labels of 1 to 63 characters, at most
     253 in all, no trailing dot (RFC 952, RFC 1123 section 2.1).
@@ -94,8 +94,8 @@ def check_hostname(text: str) -> str:
     return name
 
 
-def check_pool(text: str) -> str:
-    """Give the pool's name back, if there is one.
+def validate_pool(text: str) -> str:
+    """Return the pool's name, if there is one.
 
     Raises:
         UsageError: it is empty or can't be sent, or an API key, which everybody would see.
@@ -110,8 +110,8 @@ def check_pool(text: str) -> str:
     return text
 
 
-def check_resolver(text: str) -> Nameserver:
-    """Give the resolver that a text names: an address, and a port after a colon.
+def validate_resolver(text: str) -> Nameserver:
+    """Return the resolver that a text names: an address, and a port after a colon.
 
     An IPv6 address with a port stands in brackets.
 
@@ -129,20 +129,20 @@ def check_resolver(text: str) -> Nameserver:
     return Nameserver(address, port)
 
 
-def check_zone(text: str) -> str:
-    """Give a blocklist's zone, in small letters and without a trailing dot.
+def validate_zone(text: str) -> str:
+    """Return a blocklist's zone, in small letters and without a trailing dot.
 
     Raises:
         UsageError: it is no name, or too long for an address in front of it.
     """
-    zone = check_hostname(text.removesuffix(".")).lower()
+    zone = validate_hostname(text.removesuffix(".")).lower()
     if len(zone) > _LONGEST_ZONE:
         raise UsageError(f"`{zone}` is too long a name for a blocklist.")
     return zone
 
 
-def check_goal(text: str) -> str:
-    """Give what is to be waited for back.
+def validate_goal(text: str) -> str:
+    """Return what is to be waited for.
 
     Raises:
         UsageError: an IP never gets there.
@@ -152,27 +152,27 @@ def check_goal(text: str) -> str:
     return text
 
 
-def check_settings(pool: str | None, rdns: str | None) -> dict[str, str]:
-    """Give the settings that were given, checked, under the API's names.
+def validate_settings(pool: str | None, rdns: str | None) -> dict[str, str]:
+    """Return the settings that were given, checked, under the API's names.
 
     Raises:
         UsageError: one of them can't be sent.
     """
     settings = {}
     if pool is not None:
-        settings["pool"] = check_pool(pool)
+        settings["pool"] = validate_pool(pool)
     if rdns is not None:
-        settings["rdns"] = check_hostname(rdns)
+        settings["rdns"] = validate_hostname(rdns)
     return settings
 
 
-def check_changes(pool: str | None, rdns: str | None) -> dict[str, str]:
-    """Give the settings to change, checked, under the API's names.
+def validate_changes(pool: str | None, rdns: str | None) -> dict[str, str]:
+    """Return the settings to change, checked, under the API's names.
 
     Raises:
         UsageError: one of them can't be sent, or there is none.
     """
-    changes = check_settings(pool, rdns)
+    changes = validate_settings(pool, rdns)
     if not changes:
         raise UsageError("Nothing to change was given.", hint="Give --pool, --rdns or both.")
     return changes

@@ -40,7 +40,7 @@ class ChangedIP:
     ip: DedicatedIP
 
     def to_json(self) -> Mapping[str, Any]:
-        """Give what the server sent of the IP."""
+        """Return what the server sent of the IP."""
         return self.ip.to_json()
 
 
@@ -58,7 +58,7 @@ class Release:
         return self.error is None
 
     def to_json(self) -> dict[str, object]:
-        """Give the object that `release --json` promises."""
+        """Return the object that `release --json` promises."""
         why = {} if self.released else {"error": self.error}
         return {"id": self.id, "address": self.address, "released": self.released, **why}
 
@@ -75,7 +75,7 @@ class ProfileEntry:
     default: bool
 
     def to_json(self) -> dict[str, object]:
-        """Give the object that `profile list --json` prints."""
+        """Return the object that `profile list --json` prints."""
         return asdict(self)
 
 
@@ -89,5 +89,5 @@ class Finding:
     hint: str | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Give the object that `doctor --json` promises."""
+        """Return the object that `doctor --json` promises."""
         return asdict(self)

@@ -14,7 +14,7 @@ _NO_BREAK = "\xa0"  # a space where no line ends; `plain` leaves none of them in
 
 
 def plain(text: str) -> str:
-    """Give the text with everything that a terminal would act on made visible.
+    """Return the text with everything that a terminal would act on made visible.
 
     Control characters, escape sequences, line breaks, tabs, invisible and direction-changing
     characters and broken Unicode become the escapes that Python writes for them.
@@ -27,7 +27,7 @@ def plain(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Give the text as one safe line: its white space is folded, the rest is made plain."""
+    """Return the text as one safe line: its white space is folded, the rest is made plain."""
     return plain(" ".join(text.split()))
 
 
@@ -47,7 +47,7 @@ def folded(text: str, width: int, *, break_long_words: bool) -> list[str]:
 
 
 def without_keys(text: str) -> str:
-    """Give the text with every API key in it cut to what tells it from another one.
+    """Return the text with every API key in it cut to what tells it from another one.
 
     That is `msk_` and the next 8 characters, as the vendor shows keys.
     """
@@ -57,10 +57,10 @@ def without_keys(text: str) -> str:
 
 
 def holds_key(text: str) -> bool:
-    """Tell whether an API key stands in the text."""
+    """Return whether an API key stands in the text."""
     return without_keys(text) != text
 
 
 def rfc3339(time: datetime | None) -> str:
-    """Give a UTC time as RFC 3339 writes it, with a fraction only where there is one."""
+    """Return a UTC time as RFC 3339 writes it, with a fraction only where there is one."""
     return "" if time is None else time.isoformat().replace("+00:00", "Z")

@@ -91,7 +91,7 @@ class Session:
         return self._opened.enter_context(self.client_for(self.profile))
 
     def client_for(self, profile: Profile) -> Client:
-        """Give a client for any profile, saved or not yet."""
+        """Return a client for any profile, saved or not yet."""
         from misar_ips.api.client import Client
         from misar_ips.config import read_key
 
@@ -121,7 +121,7 @@ class Session:
         return False
 
     def resolver(self, nameservers: Sequence[Nameserver], limits: Limits | None = None) -> Resolver:
-        """Give what asks DNS: these nameservers, else the system's; in the demo, else nobody."""
+        """Return what asks DNS: these nameservers, else the system's; in the demo, else nobody."""
         from misar_ips.dns.resolver import Limits, Resolver, system_nameservers
 
         limits = self._dns_limits or limits or Limits()
@@ -132,7 +132,7 @@ class Session:
         return Resolver(asked, limits, log=log)
 
     def jitter(self) -> float:
-        """Give a number from 0 to 1 by chance."""
+        """Return a number from 0 to 1 by chance."""
         if self._jitter is not None:
             return self._jitter()
         import random  # takes its time to load
@@ -140,20 +140,20 @@ class Session:
         return random.random()  # noqa: S311 - it spreads waits, and guards no secret
 
     def command_for(self, *arguments: str) -> str:
-        """Give a command line that does something with the same profile as this one."""
+        """Return a command line that does something with the same profile as this one."""
         import shlex
 
         profile = () if self._profile_name is None else ("--profile", self._profile_name)
         return shlex.join(("misar-ips", *arguments, *profile))
 
     def now(self) -> datetime:
-        """Give the server's time where it has answered, so that a wrong clock can't mislead."""
+        """Return the server's time where it has answered, so that a wrong clock can't mislead."""
         client = self.__dict__.get("client")  # not opened just to be asked for the time
         server_time: datetime | None = client.server_time if client else None
         return server_time or datetime.now(UTC)
 
     def carried_out(self) -> tuple[str, ...]:
-        """Give what this run has surely changed, for whoever stops it before that was told."""
+        """Return what this run has surely changed, for whoever stops it before that was told."""
         client = self.__dict__.get("client")
         return tuple(client.carried_out) if client else ()
 
@@ -164,7 +164,7 @@ class Session:
         self._opened.callback(seen_ips.forget)
 
     def emulator_store(self, path: Path | None = None) -> Store:
-        """Give the emulator's state, from its usual place or another."""
+        """Return the emulator's state, from its usual place or another."""
         from misar_ips.emulator.store import Store, default_path
 
         return self._opened.enter_context(closing(Store(path or default_path(self.environ))))

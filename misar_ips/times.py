@@ -13,7 +13,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def parse_duration(text: str) -> timedelta:
-    """Give the duration that a text names.
+    """Return the duration that a text names.
 
     Raises:
         UsageError: it is not a whole number with one of the units s, m, h and d.
@@ -25,7 +25,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def parse_interval(text: str) -> float:
-    """Give the seconds that a text names, bare or as a duration.
+    """Return the seconds that a text names, bare or as a duration.
 
     Raises:
         UsageError: it is neither a whole number nor a duration.
@@ -34,7 +34,7 @@ def parse_interval(text: str) -> float:
 
 
 def in_words(seconds: float) -> str:
-    """Give a duration in its two largest units, the rest left out."""
+    """Return a duration in its two largest units, the rest left out."""
     left = int(max(0.0, seconds))
     parts: list[str] = []
     for unit, length in _LENGTHS.items():

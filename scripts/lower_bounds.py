@@ -10,7 +10,7 @@ _BOUND = re.compile(r"([A-Za-z0-9_.-]+)>=([0-9.]+)")
 
 
 def lower_bounds(pyproject: str) -> list[str]:
-    """Give a constraint for each dependency.
+    """Return a constraint for each dependency.
 
     Raises:
         ValueError: one has no lower bound.

@@ -47,7 +47,7 @@ _FILES = {
 
 
 def man_page() -> str:
-    """Give misar-ips(1) in troff's man macros."""
+    """Return misar-ips(1) in troff's man macros."""
     root: Command = typer.main.get_command(whole_app())
     lines = [
         f'.TH MISAR\\-IPS 1 "" "misar\\-ips {__version__}" "User Commands"',
@@ -94,7 +94,7 @@ def _groups(command: Command) -> Iterator[str]:
 
 
 def _terms(terms: dict[str, str], indent: int = 8) -> Iterator[str]:
-    """Give a list of terms, each with what it means, without blank lines between them."""
+    """Return a list of terms, each with what it means, without blank lines between them."""
     yield ".PD 0"
     for name, what in terms.items():
         yield from (f".TP {indent}", f".B {_escaped(name)}", _escaped(what))
@@ -107,6 +107,6 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Give a text without what troff would read as its own: backslashes, hyphens, dots."""
+    """Return a text without what troff would read as its own: backslashes, hyphens, dots."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "")
     return re.sub(r"^([.'])", r"\\&\1", escaped)

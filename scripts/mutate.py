@@ -74,14 +74,14 @@ class Mutant:
     after: str
 
     def __str__(self) -> str:
-        """Give the lines that differ, as one line."""
+        """Return the lines that differ, as one line."""
         before, after = self.before.splitlines(), self.after.splitlines()
         lines = list(difflib.unified_diff(before, after, n=0, lineterm=""))
         changes = "  ".join(f"{line[0]} {line[1:].strip()}" for line in lines[3:])
         return f"{self.lines.start}: {changes}"
 
     def lines_with_its_name(self) -> list[int]:
-        """Give the lines that name what its first line begins with, such as a constant."""
+        """Return the lines that name what its first line begins with, such as a constant."""
         texts = self.before.splitlines()
         name = re.search(r"\w+", texts[self.lines.start - 1])
         word = re.compile(rf"\b{name and name[0]}\b")
@@ -116,7 +116,7 @@ class Tests:
     kills: Counter[str] = field(default_factory=Counter)
 
     def likely_for(self, module: str, mutant: Mutant) -> list[str]:
-        """Give the tests that run a line, and the module's own, whose processes are not seen.
+        """Return the tests that run a line, and the module's own, whose processes are not seen.
 
         Where a line runs at import, no test is seen to run it: then those that run a line with the
         name that it defines, and all that use the module.
@@ -133,7 +133,7 @@ class Tests:
         return self._best_of(running, own) + self._best_of(more - running, own)
 
     def _best_of(self, tests: set[str], own: set[str]) -> list[str]:
-        """Give those that killed most in little time, then the quick ones, the module's own first.
+        """Return those that killed most in little time, then the quick ones, its own first.
 
         There are as many as ``AT_MOST`` allows.
         """
@@ -256,7 +256,7 @@ def known_tests(tree: Path) -> Tests:
 
 
 def mutants(source: str) -> Iterator[Mutant]:
-    """Give what mutmut makes of a module, one change at a time."""
+    """Return what mutmut makes of a module, one change at a time."""
     wrapper = MetadataWrapper(libcst.parse_module(source))
     places = wrapper.resolve(PositionProvider)
     for node, place in changeable(wrapper.module, places, None):
@@ -267,7 +267,7 @@ def mutants(source: str) -> Iterator[Mutant]:
 
 
 def changeable(node: Any, places: Any, place: Any) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - libcst's
-    """Give each node that the program runs, and the place of its statement or expression."""
+    """Return each node that the program runs, and the place of its statement or expression."""
     if isinstance(node, NEVER_RUN) or is_for_type_checkers(node):
         return
     is_simple = isinstance(node, libcst.SimpleStatementLine)

@@ -69,7 +69,7 @@ class _Terminal(io.StringIO):
 
 
 def picture(command: str, columns: int) -> str:
-    """Give the SVG of what a command shows of the emulator on its first day."""
+    """Return the SVG of what a command shows of the emulator on its first day."""
     console = Console(file=io.StringIO(), width=columns, record=True, force_terminal=True)
     console.print(
         Text(f"$ misar-ips {command}"), Text.from_ansi(_shown(command, columns)), sep="\n"

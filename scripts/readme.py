@@ -21,12 +21,12 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def examples(readme: str) -> list[tuple[str, str]]:
-    """Give each example's command and what the README says that it prints."""
+    """Return each example's command and what the README says that it prints."""
     return [example for block in _BLOCK.findall(readme) for example in _EXAMPLE.findall(block)]
 
 
 def with_examples_run(readme: str, folder: Path) -> str:
-    """Give the README with what its examples print now; the emulator's state is in a folder."""
+    """Return the README with what its examples print now; the emulator's state is in a folder."""
     environ = {"MISAR_IPS_EMULATOR_DB": str(folder / "db"), "HOME": str(folder)}
 
     def run(block: re.Match[str]) -> str:
@@ -38,7 +38,7 @@ def with_examples_run(readme: str, folder: Path) -> str:
 
 
 def typed(command: str, environ: Mapping[str, str]) -> str:
-    """Give what a terminal of 80 columns shows when the command is typed into bash."""
+    """Return what a terminal of 80 columns shows when the command is typed into bash."""
     shell = pexpect.spawn(
         "bash",
         ["-c", command],

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def generated() -> dict[Path, str]:
-    """Give each generated file's path in the repository and what belongs into it."""
+    """Return each generated file's path in the repository and what belongs into it."""
     with tempfile.TemporaryDirectory() as folder:
         readme = with_examples_run(README.read_text(encoding="utf-8"), Path(folder))
     return {

@@ -25,7 +25,7 @@ class Authority:
         )
 
     def folder_of_trust(self) -> Path:
-        """Give a folder that trusts this authority alone, as SSL_CERT_DIR takes it."""
+        """Return a folder that trusts this authority alone, as SSL_CERT_DIR takes it."""
         folder = self._folder / "trusted"
         if not folder.exists():
             folder.mkdir()
@@ -34,7 +34,7 @@ class Authority:
         return folder
 
     def server(self, name: str, days: int = 1) -> ssl.SSLContext:
-        """Give what a server needs to show a certificate for a name such as ``IP:127.0.0.1``."""
+        """Return what a server needs to show a certificate for a name such as ``IP:127.0.0.1``."""
         (self._folder / "extensions").write_text(
             f"subjectAltName={name}\nauthorityKeyIdentifier=keyid\n"
         )
@@ -46,7 +46,7 @@ class Authority:
         return self._context("server")
 
     def server_with_own_signature(self) -> ssl.SSLContext:
-        """Give what a server needs to show a certificate that nobody else signed."""
+        """Return what a server needs to show a certificate that nobody else signed."""
         return self._context("ca")
 
     def _context(self, name: str) -> ssl.SSLContext:

@@ -75,7 +75,7 @@ def _no_proxy_and_no_certificates_of_this_machine(monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def usual_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder in which completion keeps what it saw, where a test has no other one."""
+    """Return the folder in which completion keeps what it saw, where a test has no other one."""
     return tmp_path_factory.getbasetemp() / "cache"
 
 
@@ -149,14 +149,14 @@ class World:
         return ran
 
     def received(self, method: str = "") -> list[str]:
-        """Give what reached the emulator, as "METHOD path", of one method or of all."""
+        """Return what reached the emulator, as "METHOD path", of one method or of all."""
         requests = [f"{verb} {path}" for verb, path in self.emulator.received]
         return [request for request in requests if request.startswith(method)]
 
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """Give an environment with a key, and with files that are this test's own."""
+    """Return an environment with a key, and with files that are this test's own."""
     return {
         "MISARMAIL_API_KEY": KEY,
         "MISAR_IPS_CONFIG": str(tmp_path / "misar-ips" / "config.toml"),
@@ -168,7 +168,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """Give an emulator's state whose clock stands still until it is advanced."""
+    """Return an emulator's state whose clock stands still until it is advanced."""
     store = Store(tmp_path / "emulator.db", real_time=lambda: 1_800_000_000.0)
     yield store
     store.close()
@@ -176,19 +176,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def emulator(store: Store) -> Emulator:
-    """Give an emulator without faults and without a rate limit."""
+    """Return an emulator without faults and without a rate limit."""
     return Emulator(store, rate_limit=0, faults=Faults())
 
 
 @pytest.fixture
 def world(environ: dict[str, str], emulator: Emulator) -> World:
-    """Give the program with the emulator in the network's place."""
+    """Return the program with the emulator in the network's place."""
     return World(environ, emulator, httpx.MockTransport(emulator))
 
 
 @pytest.fixture
 def server(emulator: Emulator) -> Iterator[EmulatorServer]:
-    """Give the emulator on a real socket."""
+    """Return the emulator on a real socket."""
     with EmulatorServer(emulator, port=0) as server:
         yield server
 

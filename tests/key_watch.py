@@ -74,7 +74,7 @@ class KeyWatch:
                 self.look_at_text(f"the file {file.name}", file.read_bytes())
 
     def findings(self) -> list[tuple[str, str]]:
-        """Give where the key was seen since the last time that this was asked."""
+        """Return where the key was seen since the last time that this was asked."""
         for error in self._errors:
             shown = [*traceback.format_exception(error), repr(error)]
             shown.append(json.dumps(error.to_json(), default=str))
@@ -92,7 +92,7 @@ class KeyWatch:
 
 
 def ours_within(root: object) -> Iterator[object]:
-    """Give the objects of our classes that can be reached from one, itself included."""
+    """Return the objects of our classes that can be reached from one, itself included."""
     to_visit, visited = [root], set[int]()
     while to_visit:
         each = to_visit.pop()
@@ -109,7 +109,7 @@ def ours_within(root: object) -> Iterator[object]:
 
 
 def attributes_of(thing: object) -> set[str]:
-    """Give the names of what is kept in an object, in its dictionary and in its slots."""
+    """Return the names of what is kept in an object, in its dictionary and in its slots."""
     slots = {name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())}
     return slots | set(getattr(thing, "__dict__", {}))
 

@@ -74,7 +74,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 
 def imports_of(path: Path) -> set[str]:
-    """Give the parts of the package that a file imports, inside functions and for types too."""
+    """Return the parts of the package that a file imports, inside functions and for types too."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -95,7 +95,7 @@ def test_imports_follow_the_design(module: str, path: Path) -> None:
 
 
 def loaded_by(*arguments: str, environ: dict[str, str], on_terminal: bool = False) -> set[str]:
-    """Give the modules that a run of the program loads."""
+    """Return the modules that a run of the program loads."""
     program = (
         "import io, sys\n"
         "from misar_ips.__main__ import main\n"

@@ -78,14 +78,14 @@ COMMANDS = (
 
 
 def error_of(ran: Ran) -> dict[str, Any]:
-    """Give the error of a run with --json, which is one line on stderr."""
+    """Return the error of a run with --json, which is one line on stderr."""
     assert ran.stderr.count("\n") == 1
     error: dict[str, Any] = json.loads(ran.stderr)["error"]
     return error
 
 
 def answering(reply: httpx.Response, world: World) -> World:
-    """Give a world whose server has one answer to everything."""
+    """Return a world whose server has one answer to everything."""
     return World(world.environ, world.emulator, httpx.MockTransport(lambda _request: reply))
 
 

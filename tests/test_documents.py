@@ -59,7 +59,7 @@ def test_the_pictures_are_current_and_fetch_nothing(name: str) -> None:
 
 
 def luminance(colour: str) -> float:
-    """Give a colour's relative luminance, as WCAG 2 defines it."""
+    """Return a colour's relative luminance, as WCAG 2 defines it."""
     shares = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
     linear = [
         each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in shares
@@ -78,7 +78,7 @@ def test_the_pictures_can_be_read_on_any_page(name: str) -> None:
 
 
 def sections(help_text: str) -> dict[str, list[str]]:
-    """Give the lines of each section of a command's help, by its heading."""
+    """Return the lines of each section of a command's help, by its heading."""
     parts = [part.splitlines() for part in help_text.rstrip("\n").split("\n\n")]
     return {heading.removesuffix(":"): lines for heading, *lines in parts}
 

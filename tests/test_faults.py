@@ -228,7 +228,7 @@ NO_JSON = "is no valid JSON"
 
 
 def phrase(status: int) -> str:
-    """Give what this Python calls a status: RFC 9110 has new names for some."""
+    """Return what this Python calls a status: RFC 9110 has new names for some."""
     return HTTPStatus(status).phrase
 
 
@@ -341,7 +341,7 @@ STORIES = {
 
 @pytest.fixture
 def naps() -> list[float]:
-    """Give the seconds that the emulator would have let pass."""
+    """Return the seconds that the emulator would have let pass."""
     return []
 
 
@@ -366,7 +366,7 @@ def emulator(store: Store, naps: list[float]) -> StruckEmulator:
 
 
 def new_ip(store: Store) -> str:
-    """Give the id of the one IP that was ordered, nothing where none was."""
+    """Return the id of the one IP that was ordered, nothing where none was."""
     seeded = {"ip_abc123", "ip_def456", "ip_ghi789", "ip_jkl012"}
     new = [str(ip["id"]) for ip in store.ips() if ip["id"] not in seeded]
     assert len(new) <= 1, "more than one IP was ordered"
@@ -374,7 +374,7 @@ def new_ip(store: Store) -> str:
 
 
 def changes_of(store: Store) -> str:
-    """Give what has been changed on the account since its first day."""
+    """Return what has been changed on the account since its first day."""
     ip = store.ip("ip_abc123")
     done = {
         "ordered": bool(new_ip(store)),
@@ -435,7 +435,7 @@ def expected(command: Command, place: int, kind: str, new: str) -> Expected:
 
 
 def what_stays(command: Command, method: str, kind: str) -> str:
-    """Give what a failed release prints of the IP: what is known of it by then."""
+    """Return what a failed release prints of the IP: what is known of it by then."""
     if method == "DELETE":
         return NOT_RELEASED
     is_taken_for_unknown = kind == "404" and command.changes == "released"
@@ -546,13 +546,13 @@ each_kind = pytest.mark.parametrize("kind", FAULTS)
 
 
 def told_of(kind: str, what: str, method: str = "GET") -> str:
-    """Give how a fault is told, without what to do about it."""
+    """Return how a fault is told, without what to do about it."""
     reason = FAULTS[kind].reason.replace("STATUS", status_of(kind, method))
     return f"Could not {what}: {reason}"
 
 
 def reads(kind: str) -> list[str]:
-    """Give what a read sends that is tried as often as it may be."""
+    """Return what a read sends that is tried as often as it may be."""
     return STORIES[FAULTS[kind].story]["GET"][1].split()
 
 
@@ -727,7 +727,7 @@ def test_the_exit_code_tells_what_was_done(
 
 @pytest.fixture
 def slow_emulator(store: Store) -> StruckEmulator:
-    """Give an emulator that drips a hundred bytes a second."""
+    """Return an emulator that drips a hundred bytes a second."""
     return StruckEmulator(store, rate_limit=0, sleep=lambda _: threading.Event().wait(0.01))
 
 
@@ -801,7 +801,7 @@ def refused(world: World, base_url: str, command: Command, trouble: str, tries: 
 
 @pytest.fixture
 def far_world(environ: dict[str, str], emulator: Emulator) -> World:
-    """Give the program with the network in its place, and a profile in the place of a key."""
+    """Return the program with the network in its place, and a profile in the place of a key."""
     del environ["MISARMAIL_API_KEY"]
     return World(environ, emulator, transport=None)
 
@@ -824,7 +824,7 @@ def test_a_port_nobody_listens_on(far_world: World) -> None:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Give a certificate authority that nobody trusts yet."""
+    """Return a certificate authority that nobody trusts yet."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
@@ -865,7 +865,7 @@ def test_a_certificate_that_is_not_trusted(  # noqa: PLR0913, PLR0917 - fixtures
 
 @pytest.fixture(scope="module")
 def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Give another authority, which signs nothing here."""
+    """Return another authority, which signs nothing here."""
     return Authority(tmp_path_factory.mktemp("stranger"))
 
 

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from misar_ips import UsageError
-from misar_ips.hostnames import canonical_address, check_hostname, check_id, check_pool
+from misar_ips.hostnames import canonical_address, validate_hostname, validate_id, validate_pool
 from misar_ips.safe_text import one_line, plain
 from misar_ips.times import parse_duration
 from tests.conftest import Ran, World
@@ -28,7 +28,7 @@ NAME_OF_254 = ".".join([LONGEST_LABEL] * 3 + ["b" * 62])
 
 
 def sent_rdns(world: World, hostname: str) -> str:
-    """Give the hostname that the server has after it was set on the command line."""
+    """Return the hostname that the server has after it was set on the command line."""
     ran = world.run("update", "ip_abc123", "--rdns", hostname, "--json")
     assert ran.code == 0, ran.stderr
     rdns: str = json.loads(ran.stdout)["rdns"]
@@ -149,7 +149,7 @@ def test_what_is_no_hostname_in_unicode_is_not_sent(world: World, hostname: str)
 @example("ü" * 100_000)
 def test_any_text_is_a_hostname_or_a_usage_error(text: str) -> None:
     try:
-        name = check_hostname(text)
+        name = validate_hostname(text)
     except UsageError:
         return
     labels = name.split(".")
@@ -218,7 +218,7 @@ def test_bytes_on_the_command_line_that_are_no_text(environ: dict[str, str]) -> 
 @given(st.text())
 def test_any_text_is_an_id_or_a_usage_error(text: str) -> None:
     try:
-        name = check_id(text)
+        name = validate_id(text)
     except UsageError:
         return
     assert name == text
@@ -279,7 +279,7 @@ def test_what_is_no_pool_is_not_sent(world: World, command: list[str], pool: str
 @given(st.text())
 def test_any_text_is_a_pool_or_a_usage_error(text: str) -> None:
     try:
-        pool = check_pool(text)
+        pool = validate_pool(text)
     except UsageError:
         return
     assert pool == text

@@ -75,14 +75,14 @@ def test_in_a_wait_between_two_tries(
 
 
 def what_stays(shown: str) -> str:
-    """Give what a terminal shows in the end, in one line; screen and cursor must be back."""
+    """Return what a terminal shows in the end, in one line; screen and cursor must be."""
     for taken, given_back in (("\x1b[?25l", "\x1b[?25h"), ("\x1b[?1049h", "\x1b[?1049l")):
         assert shown.rfind(taken) <= shown.rfind(given_back)
     return " ".join(re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", shown).split())
 
 
 def interrupting(world: World, method: str, *, before: bool) -> httpx.BaseTransport:
-    """Give a transport on which Ctrl-C comes before or after the server carries a request out."""
+    """Return a transport on which Ctrl-C comes before or after the server carries a request out."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == method and before:
@@ -168,7 +168,7 @@ def in_the_program(frame: FrameType) -> bool:
 
 
 def in_an_event_loop() -> bool:
-    """Tell whether asyncio is at work, which makes a cancellation of Ctrl-C."""
+    """Return whether asyncio is at work, which makes a cancellation of Ctrl-C."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -283,7 +283,7 @@ def test_at_any_step_of_saving_a_profile(world: World) -> None:
 
 
 def knows_of_it(told: str, stdout: str) -> bool:
-    """Tell whether the user learns that something was, or may have been, changed."""
+    """Return whether the user learns that something was, or may have been, changed."""
     return (
         MAY_BE in told
         or "Before that, ip_" in told

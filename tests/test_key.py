@@ -222,7 +222,7 @@ def test_a_key_within_the_command_that_should_print_it(world: World) -> None:
 
 
 def command_lines() -> list[bytes]:
-    """Give the command line of every process of this machine."""
+    """Return the command line of every process of this machine."""
     lines = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -282,7 +282,7 @@ class TestTheProcessList:
 
 
 def objects_of_ours() -> list[object]:
-    """Give every living object of a class of ours, whoever holds it."""
+    """Return every living object of a class of ours, whoever holds it."""
     return [each for each in gc.get_objects() if type(each).__module__.startswith("misar_ips")]
 
 

@@ -30,7 +30,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    """Give what stands in the README's code blocks of one language."""
+    """Return what stands in the README's code blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 

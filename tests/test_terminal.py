@@ -104,7 +104,7 @@ class TerminalRun:
         self.before = self.settings()
 
     def settings(self) -> list[Any]:
-        """Give what the terminal does with keys and lines: echo, signals, line ends."""
+        """Return what the terminal does with keys and lines: echo, signals, line ends."""
         return termios.tcgetattr(self.process.child_fd)
 
     def wait_for(self, text: str) -> str:
@@ -131,14 +131,14 @@ class Start(Protocol):
 
 @pytest.fixture
 def environ(environ: dict[str, str], server: EmulatorServer) -> dict[str, str]:
-    """Give an environment that names the server, and leaves the width to the terminal."""
+    """Return an environment that names the server, and leaves the width to the terminal."""
     del environ["COLUMNS"]
     return {**environ, "MISARMAIL_BASE_URL": server.base_url, "NO_COLOR": "1"}
 
 
 @pytest.fixture
 def start(environ: dict[str, str]) -> Iterator[Start]:
-    """Give a way to start the program in a terminal; whatever still runs at the end is ended."""
+    """Return a way to start the program in a terminal; whatever still runs at the end is ended."""
     runs = []
 
     def start(*arguments: str, columns: int = 80, **variables: str) -> TerminalRun:

@@ -26,10 +26,10 @@ from misar_ips.api.reply import LATER_HINT, LIST_HINT, Reply, read_body
 from misar_ips.config import (
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
-    check_base_url,
-    check_key,
-    check_timeout,
     mask_key,
+    validate_base_url,
+    validate_key,
+    validate_timeout,
 )
 from misar_ips.errors import (
     APIError,
@@ -42,7 +42,7 @@ from misar_ips.errors import (
     UnauthorizedError,
     root_cause,
 )
-from misar_ips.hostnames import canonical_address, check_changes, check_id, check_settings
+from misar_ips.hostnames import canonical_address, validate_changes, validate_id, validate_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -100,14 +100,14 @@ class Client:
         jitter: Callable[[], float] = random.random,
         log: Callable[[str], None] | None = None,
     ) -> None:
-        self.base_url = check_base_url(base_url)
+        self.base_url = validate_base_url(base_url)
         self.server_time: datetime | None = None
         """What the server's clock said in its last reply."""
         self.carried_out: list[str] = []
         """What this client has surely changed, as in "ip_1 was released"."""
-        self._shown_key = mask_key(check_key(api_key, "the caller"))
+        self._shown_key = mask_key(validate_key(api_key, "the caller"))
         self._host = _host_of(self.base_url)
-        self._timeout = check_timeout(timeout)
+        self._timeout = validate_timeout(timeout)
         self._sleep = sleep
         self._jitter = jitter
         self._log = log or _keep_silent
@@ -132,11 +132,11 @@ class Client:
         self._http.close()
 
     def list(self) -> tuple[DedicatedIP, ...]:
-        """Give every dedicated IP of the account, without daily limit, reputation and schedule."""
+        """Return every IP of the account, without daily limit, reputation and schedule."""
         return self._send("GET", _PATH, what="list the dedicated IPs").ips()
 
     def get(self, ip_id: str) -> DedicatedIP:
-        """Give one IP with all its details.
+        """Return one IP with all its details.
 
         Raises:
             NotFoundError: the account has no such IP.
@@ -150,7 +150,7 @@ class Client:
         return ip
 
     def with_details(self, ips: Iterable[DedicatedIP]) -> tuple[DedicatedIP, ...]:
-        """Give the IPs of a list with all their details, where those can be had at once.
+        """Return the IPs of a list with all their details, where those can be had at once.
 
         The list leaves the schedule and the daily limit out. Each of the first ten IPs is read
         once, all at the same time; where that fails or takes long, an IP stays as it was.
@@ -170,14 +170,14 @@ class Client:
         return tuple(found)
 
     def resolve(self, name: str) -> str:
-        """Give the id of an IP that is named by its id or by its address.
+        """Return the id of an IP that is named by its id or by its address.
 
         Raises:
             NotFoundError: the account has no IP with that address.
         """
         address = canonical_address(name)
         if address is None:
-            return check_id(name)
+            return validate_id(name)
         for ip in self.list():
             if ip.is_called(address):
                 return ip.id
@@ -195,16 +195,16 @@ class Client:
         """
         from misar_ips.results import RequestedIP
 
-        order = check_settings(pool, rdns)
+        order = validate_settings(pool, rdns)
         known = {ip.id for ip in self.list()}
-        with _telling_what_may_be_done("The order"):
+        with _telling_what_maybe_applied("The order"):
             try:
                 reply = self._send("POST", _PATH, order, what="order an IP")
                 ip = reply.ip()
                 if ip is None:
                     raise reply.invalid("the answer has no IP in it")
             except MisarError as lost:
-                if not _may_be_done(lost):
+                if not _maybe_applied(lost):
                     raise
                 requested = self._find_ordered(order, known, lost)
             else:
@@ -222,8 +222,8 @@ class Client:
             NotFoundError: the account has no such IP.
             OutcomeUnknownError: the answer was lost, and reading the IP failed as well.
         """
-        settings = check_changes(pool, rdns)
-        with _telling_what_may_be_done("The change"):
+        settings = validate_changes(pool, rdns)
+        with _telling_what_maybe_applied("The change"):
             ip = self._change(ip_id, settings)
             self.carried_out.append(f"{ip_id} was changed")
         if ip is None or ip.id != ip_id or _differing(ip, settings):
@@ -231,20 +231,20 @@ class Client:
         return ip
 
     def release(self, ip_id: str) -> None:
-        """Give an IP back. A warmed IP's reputation is lost for good.
+        """Return an IP. A warmed IP's reputation is lost for good.
 
         Raises:
             NotFoundError: the account has no such IP.
             OutcomeUnknownError: the answer was lost, and reading the IP failed as well.
         """
-        with _telling_what_may_be_done("The release"):
+        with _telling_what_maybe_applied("The release"):
             try:
                 reply = self._send("DELETE", _path_of(ip_id), what=f"release {ip_id}")
                 # Gone on a later try: an earlier one did it, and only its answer was lost.
                 if reply.status != HTTPStatus.NOT_FOUND or reply.tried == 1:
                     reply.check()
             except MisarError as lost:
-                if not _may_be_done(lost) or self._look_after(lost, ip_id) is not None:
+                if not _maybe_applied(lost) or self._look_after(lost, ip_id) is not None:
                     raise
             self.carried_out.append(f"{ip_id} was released")
 
@@ -253,7 +253,7 @@ class Client:
         try:
             return self._send("PATCH", _path_of(ip_id), settings, what=f"update {ip_id}").ip()
         except MisarError as lost:
-            if not _may_be_done(lost):
+            if not _maybe_applied(lost):
                 raise
             ip = self._look_after(lost, ip_id)
             if ip is None or _differing(ip, settings):
@@ -339,13 +339,13 @@ class Client:
             NetworkError: there was no answer, or none after the last try.
             RateLimitError: the server asks for a longer wait than a command should make.
         """
-        may_be_done = False
+        maybe_applied = False
         for tried in count(1):
             try:
                 answer = self._attempt(method, path, body, what=what, tried=tried)
-                reply = answer._replace(may_be_done=may_be_done)
+                reply = answer._replace(maybe_applied=maybe_applied)
             except NetworkError as error:
-                may_be_done = error.sent = error.sent or may_be_done
+                maybe_applied = error.sent = error.sent or maybe_applied
                 is_repeatable = error.transient and (method != "POST" or not error.sent)
                 if not is_repeatable or tried == _TRIES:
                     raise
@@ -354,17 +354,17 @@ class Client:
                 self.server_time = reply.date or self.server_time
                 if not _is_worth_repeating(method, reply) or tried == _TRIES:
                     return reply
-                may_be_done = may_be_done or reply.status != HTTPStatus.TOO_MANY_REQUESTS
+                maybe_applied = maybe_applied or reply.status != HTTPStatus.TOO_MANY_REQUESTS
                 wait = self._wait_after(reply)
             self._log(f"waiting {wait:.2f} s before try {tried + 1} of {_TRIES}")
-            self._wait(wait, may_be_done=may_be_done)
+            self._wait(wait, maybe_applied=maybe_applied)
         raise AssertionError("count() never ends")
 
-    def _wait(self, seconds: float, *, may_be_done: bool) -> None:
+    def _wait(self, seconds: float, *, maybe_applied: bool) -> None:
         try:
             self._sleep(seconds)
         except KeyboardInterrupt:
-            if may_be_done:
+            if maybe_applied:
                 raise
             raise _StoppedInTime from None
 
@@ -422,7 +422,7 @@ class Client:
         )
 
     def _back_off(self, tried: int) -> float:
-        """Give a wait in seconds: full jitter over a range that doubles from try to try."""
+        """Return a wait in seconds: full jitter over a range that doubles from try to try."""
         return self._jitter() * _FIRST_WAIT * 2.0 ** (tried - 1)
 
     def _wait_after(self, reply: Reply) -> float:
@@ -523,7 +523,7 @@ def _open_http(
 
 
 def _host_of(base_url: str) -> str:
-    """Give a base URL's host and port, as errors name them.
+    """Return a base URL's host and port, as errors name them.
 
     Raises:
         ConfigError: no host can be called that.
@@ -540,7 +540,7 @@ def _host_of(base_url: str) -> str:
 
 
 def _trust(base_url: str) -> ssl.SSLContext:
-    """Give whom to trust, and nothing where no TLS is spoken: that takes a millisecond.
+    """Return whom to trust, and nothing where no TLS is spoken: that takes a millisecond.
 
     Should it come to TLS all the same, httpcore makes a context of its own, which verifies.
     """
@@ -582,11 +582,11 @@ def _without_key(content: bytes, request: httpx.Request) -> bytes:
 
 
 def _path_of(ip_id: str) -> str:
-    return f"{_PATH}/{quote(check_id(ip_id), safe='')}"
+    return f"{_PATH}/{quote(validate_id(ip_id), safe='')}"
 
 
 def _differing(ip: DedicatedIP, settings: dict[str, str]) -> list[str | None]:
-    """Give what an IP has in place of the settings asked for; None where it is not known."""
+    """Return what an IP has in place of the settings asked for; None where it is not known."""
     actual = {"pool": ip.pool, "rdns": ip.rdns}
     return [
         actual[name]
@@ -601,8 +601,8 @@ def _is_worth_repeating(method: str, reply: Reply) -> bool:
     return method != "POST" or reply.status == HTTPStatus.TOO_MANY_REQUESTS
 
 
-def _may_be_done(lost: MisarError) -> bool:
-    """Tell whether a failed request may have been carried out: it was sent, and not refused."""
+def _maybe_applied(lost: MisarError) -> bool:
+    """Return whether a failed request may have been carried out: it was sent, and not refused."""
     if isinstance(lost, NetworkError):
         return lost.sent
     if isinstance(lost, InvalidResponseError):
@@ -610,7 +610,7 @@ def _may_be_done(lost: MisarError) -> bool:
     if not isinstance(lost, APIError):
         return False
     # A 2xx here is one whose body denies success. Redirects and 5xx settle nothing.
-    return lost.may_be_done or (lost.status or 0) // 100 not in {2, 4}
+    return lost.maybe_applied or (lost.status or 0) // 100 not in {2, 4}
 
 
 def _unknown_order(lost: MisarError, seen: str) -> OutcomeUnknownError:
@@ -626,19 +626,19 @@ class _StoppedInTime(KeyboardInterrupt):
 
 
 @contextmanager
-def _telling_what_may_be_done(what: str) -> Iterator[None]:
+def _telling_what_maybe_applied(what: str) -> Iterator[None]:
     """Have Ctrl-C, and a fault of ours, tell that something may be under way or done by now."""
-    may_be_done = f"{what} may have been carried out; `misar-ips list` tells."
+    maybe_applied = f"{what} may have been carried out; `misar-ips list` tells."
     try:
         yield
     except (MisarError, _StoppedInTime):
         raise
     except KeyboardInterrupt as interrupt:
-        interrupt.add_note(may_be_done)
+        interrupt.add_note(maybe_applied)
         raise
     except Exception as fault:
         raise OutcomeUnknownError(
-            f"Something unexpected happened: {type(fault).__name__}: {fault}. {may_be_done}",
+            f"Something unexpected happened: {type(fault).__name__}: {fault}. {maybe_applied}",
             hint="This is a fault in misar-ips; `--debug` shows where.",
         ) from fault
 

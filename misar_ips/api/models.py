@@ -73,7 +73,7 @@ class DedicatedIP(NamedTuple):
         return hash(self._facts)
 
     def __repr__(self) -> str:
-        """Give the facts, but not what was sent: anything may stand in that."""
+        """Return the facts, but not what was sent: anything may stand in that."""
         facts = zip(self._fields, self._facts, strict=False)
         return f"DedicatedIP({', '.join(f'{name}={value!r}' for name, value in facts)})"
 
@@ -106,7 +106,7 @@ class DedicatedIP(NamedTuple):
         )
 
     def to_json(self) -> Mapping[str, Any]:
-        """Give what the server sent, under the reference's field names."""
+        """Return what the server sent, under the reference's field names."""
         return self.raw
 
     @property
@@ -127,14 +127,14 @@ class DedicatedIP(NamedTuple):
         return self.warmup_status != "not_started" or percent not in _NO_WARM_UP
 
     def is_called(self, address: str) -> bool:
-        """Tell whether this canonical address is the IP's, however the server spells it."""
+        """Return whether this canonical address is the IP's, however the server spells it."""
         from misar_ips.hostnames import canonical_address
 
         return canonical_address(self.address) == address
 
 
 def whole_days(start: datetime | None, now: datetime) -> int | None:
-    """Give the whole days from ``start`` to ``now``, 0 for a start in the future."""
+    """Return the whole days from ``start`` to ``now``, 0 for a start in the future."""
     return None if start is None else max(0, (now - start).days)
 
 
@@ -175,7 +175,7 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    """Give a number, also from text such as "62"; whole ones as int, so that they print as such."""
+    """Return a number, also from text such as "62"; whole ones as int, to print as such."""
     if not isinstance(value, _NUMERIC) or isinstance(value, bool):
         return None
     try:
@@ -193,7 +193,7 @@ def _whole(value: object) -> int | None:
 
 
 def _time(value: object) -> datetime | None:
-    """Give an RFC 3339 time, UTC where it names no zone."""
+    """Return an RFC 3339 time, UTC where it names no zone."""
     if not isinstance(value, str):
         return None
     try:

@@ -50,7 +50,7 @@ class Reply(NamedTuple):
     """The answer to a request that was to do ``what`` (it completes "Could not …").
 
     ``body`` is its JSON value, None for an empty or unreadable body; ``unreadable`` says why it
-    can't be read. ``tried`` counts how often the request had been sent by then, ``may_be_done``
+    can't be read. ``tried`` counts how often the request had been sent by then, ``maybe_applied``
     tells whether one of the attempts before it may have been carried out.
     """
 
@@ -60,7 +60,7 @@ class Reply(NamedTuple):
     body: Any
     unreadable: str | None
     tried: int
-    may_be_done: bool = False
+    maybe_applied: bool = False
 
     @property
     def date(self) -> datetime | None:
@@ -116,7 +116,7 @@ class Reply(NamedTuple):
             raise self._failure()
 
     def ips(self) -> tuple[DedicatedIP, ...]:
-        """Give the IPs of a list.
+        """Return the IPs of a list.
 
         Raises:
             APIError: it is a failure; InvalidResponseError where it holds no list of IPs.
@@ -128,7 +128,7 @@ class Reply(NamedTuple):
         return tuple(self._ip(each) for each in found)
 
     def ip(self) -> DedicatedIP | None:
-        """Give the one IP that it tells of, None for a success that tells of none.
+        """Return the one IP that it tells of, None for a success that tells of none.
 
         Raises:
             APIError: it is a failure; InvalidResponseError where it can't be understood.
@@ -138,11 +138,11 @@ class Reply(NamedTuple):
         return None if found is None else self._ip(found)
 
     def invalid(self, reason: str) -> InvalidResponseError:
-        """Give the error for an answer that can't be understood."""
+        """Return the error for an answer that can't be understood."""
         return self._error(InvalidResponseError, f"{reason} (HTTP {self.status}).", BASE_URL_HINT)
 
     def come_back_later(self) -> RateLimitError:
-        """Give the error for a server that wants to be left alone for a while."""
+        """Return the error for a server that wants to be left alone for a while."""
         wait = self.retry_after
         return self._error(
             RateLimitError,
@@ -181,11 +181,11 @@ class Reply(NamedTuple):
 
     def _error(self, kind: type[Failure], reason: str, hint: str, **facts: Any) -> Failure:  # noqa: ANN401 - APIError's own
         error = kind(f"Could not {self.what}: {reason}", hint=hint, status=self.status, **facts)
-        error.may_be_done = self.may_be_done
+        error.maybe_applied = self.maybe_applied
         return error
 
     def _meaning(self) -> tuple[type[APIError], str, str]:
-        """Give the error's class, the reason for the user, and what to do next."""
+        """Return the error's class, the reason for the user, and what to do next."""
         if self.status == HTTPStatus.UNAUTHORIZED:
             return (
                 UnauthorizedError,
@@ -213,7 +213,7 @@ class Reply(NamedTuple):
         )
 
     def _plan(self) -> tuple[str | None, str | None]:
-        """Give the plan's name and the upgrade address, from the headers or the body."""
+        """Return the plan's name and the upgrade address, from the headers or the body."""
         upgrade = self._field("upgrade")
         upgrade = upgrade if isinstance(upgrade, dict) else {}
         current, urls = upgrade.get("current_plan"), upgrade.get("urls")
@@ -227,7 +227,7 @@ class Reply(NamedTuple):
         )
 
     def _said(self, otherwise: str) -> str:
-        """Give the server's own reason with every field's message, or ours where it gave none."""
+        """Return the server's own reason with every field's message, or ours where it gave none."""
         error = self._field("error")
         nested = error.get("message") if isinstance(error, dict) else None
         text = _text(error) or _text(nested) or self.message or otherwise
@@ -248,7 +248,7 @@ class Reply(NamedTuple):
 
 
 def read_body(content: bytes) -> tuple[Any, str | None]:
-    """Give a body's JSON value, and why it can't be read where it can't.
+    """Return a body's JSON value, and why it can't be read where it can't.
 
     Only what JSON allows passes: no NaN, no infinity, nothing that could not be printed again.
     """

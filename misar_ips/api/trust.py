@@ -36,7 +36,7 @@ def authorities(
     folders: Sequence[str] = SYSTEM_FOLDERS,
     bundles: Sequence[str] = SYSTEM_BUNDLES,
 ) -> ssl.SSLContext:
-    """Give a context that verifies certificates and names against whom is to be trusted.
+    """Return a context that verifies certificates and names against whom is to be trusted.
 
     ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` count before anything else, together where both are set.
 

@@ -42,7 +42,7 @@ class WarmUp(NamedTuple):
     estimated_warmed_at: datetime | None
 
     def to_json(self) -> dict[str, object]:
-        """Give the object that ``--json`` adds as ``warmup``."""
+        """Return the object that ``--json`` adds as ``warmup``."""
         step = self.next_step
         return {
             "day": self.day,
@@ -64,7 +64,7 @@ class IPDetails:
     warm_up: WarmUp
 
     def to_json(self) -> dict[str, Any]:
-        """Give what the server sent, with what was computed from it as ``warmup``."""
+        """Return what the server sent, with what was computed from it as ``warmup``."""
         return {**self.ip.to_json(), "warmup": self.warm_up.to_json()}
 
 
@@ -95,7 +95,7 @@ def warm_up_of(ip: DedicatedIP, now: datetime) -> WarmUp:
 
 
 def warm_up_day(ip: DedicatedIP, now: datetime) -> int | None:
-    """Give the day of the warm-up, from 1, None where it has not begun or has no known start."""
+    """Return the day of the warm-up, from 1, None where it has not begun or has no known start."""
     start = ip.started_at
     if start is None or start > now or not ip.warm_up_has_begun:
         return None
@@ -103,34 +103,34 @@ def warm_up_day(ip: DedicatedIP, now: datetime) -> int | None:
 
 
 def steps_in_order(steps: Iterable[WarmupStep]) -> list[WarmupStep]:
-    """Give the steps that have a day, by that day; the others can't be placed."""
+    """Return the steps that have a day, by that day; the others can't be placed."""
     return sorted((step for step in steps if has_day(step)), key=lambda step: step.day or 0)
 
 
 def has_day(step: WarmupStep) -> bool:
-    """Tell whether a step's day is one that a warm-up can have."""
+    """Return whether a step's day is one that a warm-up can have."""
     return step.day is not None and 0 < step.day < _LONGEST_SCHEDULE
 
 
 def is_done(step: WarmupStep) -> bool:
-    """Tell whether a step is done: the server's word, else whether all of it was sent."""
+    """Return whether a step is done: the server's word, else whether all of it was sent."""
     if step.done is not None:
         return step.done
     return step.limit is not None and step.limit > 0 and missing(step) == 0
 
 
 def is_short(step: WarmupStep, day: int) -> bool:
-    """Tell whether a step's day has passed without all of its messages."""
+    """Return whether a step's day has passed without all of its messages."""
     return step.day is not None and step.day < day and not is_done(step) and missing(step) > 0
 
 
 def missing(step: WarmupStep) -> int:
-    """Give the messages that a step lacks, 0 where more were sent or no limit is known."""
+    """Return the messages that a step lacks, 0 where more were sent or no limit is known."""
     return max(0, (step.limit or 0) - max(0, step.sent or 0))
 
 
 def next_step(steps: Iterable[WarmupStep], day: int | None) -> WarmupStep | None:
-    """Give the first step that is not done and whose day has not passed."""
+    """Return the first step that is not done and whose day has not passed."""
     ahead = (step for step in steps if not is_done(step) and (step.day or 0) >= (day or 0))
     return next(ahead, None)
 
@@ -138,7 +138,7 @@ def next_step(steps: Iterable[WarmupStep], day: int | None) -> WarmupStep | None
 def _estimated_end(
     ip: DedicatedIP, steps: list[WarmupStep], day: int | None, days_behind: int
 ) -> datetime | None:
-    """Give the start plus the last step's day plus the days behind, where that says anything."""
+    """Return the start plus the last step's day plus the days behind, where that says anything."""
     last = steps[-1].day or 0
     if ip.started_at is None or day is None or day > last:
         return None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def app_for(name: str) -> typer.Typer:
-    """Give the app with the one command of that name: building all of them takes 5 ms.
+    """Return the app with the one command of that name: building all of them takes 5 ms.
 
     Where there is none, give it with every command.
     """
@@ -32,7 +32,7 @@ def app_for(name: str) -> typer.Typer:
 
 
 def whole_app() -> typer.Typer:
-    """Give the app with every command."""
+    """Return the app with every command."""
     from misar_ips.cli import emulator, profile
 
     whole = copy(app)

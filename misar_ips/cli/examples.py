@@ -44,7 +44,7 @@ class Lesson:
 
 
 def _of_the_api(*codes: ExitCode) -> dict[ExitCode, str]:
-    """Give what every command that talks to the API may end with, and these codes."""
+    """Return what every command that talks to the API may end with, and these codes."""
     usual = {code: EXIT_CODES[code] for code in (*_OF_THE_API, *codes)}
     return {**usual, **_ANYWHERE, ExitCode.FAILED: "the server failed"}
 

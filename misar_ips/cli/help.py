@@ -28,7 +28,7 @@ class HelpfulCommand(TyperCommand):
     """A command whose help teaches."""
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        """Give what stands after the command's name, what must be given first."""
+        """Return what stands after the command's name, what must be given first."""
         del ctx
         return usage(self)
 
@@ -64,7 +64,7 @@ class HelpfulGroup(TyperGroup):
             )
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        """Give what stands after the group's name."""
+        """Return what stands after the group's name."""
         del ctx
         return ["COMMAND", "[OPTIONS]"]
 
@@ -84,13 +84,13 @@ class HelpfulGroup(TyperGroup):
 
 
 def usage(command: Command) -> list[str]:
-    """Give what stands after a command's name: arguments, options that are due, the others."""
+    """Return what stands after a command's name: arguments, options that are due, the others."""
     due = [term(each) for each in command.params if _is_option(each) and each.required]
     return [*(term(each) for each in command.params if not _is_option(each)), *due, "[OPTIONS]"]
 
 
 def groups(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
-    """Give arguments and options by the name of their group."""
+    """Return arguments and options by the name of their group."""
     found: dict[str, list[Parameter]] = {}
     for parameter in parameters:
         if parameter.name == "help" and COMMON in found:
@@ -104,7 +104,7 @@ def groups(parameters: Iterable[Parameter]) -> dict[str, list[Parameter]]:
 
 
 def term(parameter: Parameter) -> str:
-    """Give how an argument or option is written, as in "-p, --profile NAME"."""
+    """Return how an argument or option is written, as in "-p, --profile NAME"."""
     if not _is_option(parameter):
         return str(parameter.metavar)
     names = ", ".join(sorted(parameter.opts, key=len))
@@ -112,7 +112,7 @@ def term(parameter: Parameter) -> str:
 
 
 def meaning(parameter: Parameter) -> str:
-    """Give what an argument or option does, and what it is where it is not given."""
+    """Return what an argument or option does, and what it is where it is not given."""
     if not _is_option(parameter) or parameter.is_flag or parameter.default is None:
         return str(parameter.help or "")
     default = parameter.default
@@ -121,7 +121,7 @@ def meaning(parameter: Parameter) -> str:
 
 
 def first_sentence(command: Command) -> str:
-    """Give the first sentence of what a command does."""
+    """Return the first sentence of what a command does."""
     return str(command.get_short_help_str(limit=1000))
 
 

@@ -21,7 +21,7 @@ from misar_ips.cli.options import (
     open_session,
 )
 from misar_ips.commands.list import in_order
-from misar_ips.hostnames import check_changes, check_goal, check_id, check_zone
+from misar_ips.hostnames import validate_changes, validate_goal, validate_id, validate_zone
 from misar_ips.times import parse_duration, parse_interval
 
 app = typer.Typer(
@@ -130,7 +130,7 @@ def wait_for_ip(
     ip: IPArgument,
     goal: Annotated[
         str,
-        typer.Option("--for", metavar="GOAL", help="provisioned or warmed.", parser=check_goal),
+        typer.Option("--for", metavar="GOAL", help="provisioned or warmed.", parser=validate_goal),
     ],
     timeout: Annotated[
         str, typer.Option(metavar="DURATION", help="Give up after this: 90s, 15m, 24h, 28d.")
@@ -210,7 +210,7 @@ def check_ips(
     ips: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[IP...]", help="Ids or addresses; all IPs without one.", parser=check_id
+            metavar="[IP...]", help="Ids or addresses; all IPs without one.", parser=validate_id
         ),
     ] = None,
     blocklists: Annotated[
@@ -222,7 +222,7 @@ def check_ips(
         typer.Option(
             metavar="ZONE",
             help="Ask this blocklist; as often as you like.",
-            parser=check_zone,
+            parser=validate_zone,
             rich_help_panel=DNS,
         ),
     ] = None,
@@ -255,7 +255,7 @@ def update(
     from misar_ips.commands import check as checking
     from misar_ips.results import ChangedIP
 
-    check_changes(pool, rdns)
+    validate_changes(pool, rdns)
     session = open_session(context, profile, json=json, debug=debug)
     ip_id = session.client.resolve(ip)
     if not no_check:
@@ -271,14 +271,14 @@ def release_ips(
     context: typer.Context,
     ips: Annotated[
         list[str],
-        typer.Argument(metavar="IP...", help="Ids or addresses.", parser=check_id),
+        typer.Argument(metavar="IP...", help="Ids or addresses.", parser=validate_id),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Release without asking.")] = False,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Give IPs back, after asking. A warmed IP's reputation is lost for good."""
+    """Return IPs, after asking. A warmed IP's reputation is lost for good."""
     session = open_session(context, profile, json=json, debug=debug)
     from misar_ips.commands import release
 

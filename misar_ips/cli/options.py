@@ -5,8 +5,14 @@ from typing import Annotated
 import typer
 
 from misar_ips.cli.help import COMMON
-from misar_ips.commands.list import check_field
-from misar_ips.hostnames import Nameserver, check_hostname, check_id, check_pool, check_resolver
+from misar_ips.commands.list import validate_field
+from misar_ips.hostnames import (
+    Nameserver,
+    validate_hostname,
+    validate_id,
+    validate_pool,
+    validate_resolver,
+)
 from misar_ips.session import Session
 
 SET_UP = "Set-up and tests"
@@ -35,16 +41,16 @@ DebugOption = Annotated[
     ),
 ]
 IPArgument = Annotated[
-    str, typer.Argument(metavar="IP", help="An IP's id or address.", parser=check_id)
+    str, typer.Argument(metavar="IP", help="An IP's id or address.", parser=validate_id)
 ]
 PoolOption = Annotated[
     str | None,
     typer.Option(
-        metavar="POOL", help="transactional, marketing, or one of your own.", parser=check_pool
+        metavar="POOL", help="transactional, marketing, or one of your own.", parser=validate_pool
     ),
 ]
 RdnsOption = Annotated[
-    str | None, typer.Option(metavar="HOSTNAME", help="The PTR hostname.", parser=check_hostname)
+    str | None, typer.Option(metavar="HOSTNAME", help="The PTR hostname.", parser=validate_hostname)
 ]
 NoCheckOption = Annotated[
     bool,
@@ -55,7 +61,7 @@ ResolverOption = Annotated[
     typer.Option(
         metavar="ADDRESS[:PORT]",
         help="Ask this resolver, not the system's; as often as you like.",
-        parser=check_resolver,
+        parser=validate_resolver,
         rich_help_panel=DNS,
     ),
 ]
@@ -64,7 +70,7 @@ SortOption = Annotated[
     typer.Option(
         metavar="FIELD",
         help="By id, address, rdns, pool, warmup_status, warmup_percent or created_at.",
-        parser=check_field,
+        parser=validate_field,
     ),
 ]
 
@@ -72,6 +78,6 @@ SortOption = Annotated[
 def open_session(
     context: typer.Context, profile: str | None, *, json: bool, debug: bool = False
 ) -> Session:
-    """Give the session, with what the command was told in its common options."""
+    """Return the session, with what the command was told in its common options."""
     session: Session = context.obj
     return session.open(profile, json=json, debug=debug)

@@ -49,8 +49,10 @@ def add_profile(
     session = open_session(context, None, json=json, debug=debug)
     wanted = config.Profile(
         name=name,
-        base_url=config.DEFAULT_BASE_URL if base_url is None else config.check_base_url(base_url),
-        timeout=config.check_timeout(timeout),
+        base_url=config.DEFAULT_BASE_URL
+        if base_url is None
+        else config.validate_base_url(base_url),
+        timeout=config.validate_timeout(timeout),
         api_key_command=api_key_command,
     )
     profiles.add(session, wanted, make_default=default, replacing=replace)

@@ -39,7 +39,7 @@ _AT_ONCE = 10  # IPs whose details are read side by side
 def zones_to_ask(
     environ: Mapping[str, str], *, usual: bool, named: Sequence[str]
 ) -> tuple[str, ...]:
-    """Give the zones of the blocklists to ask: the usual ones, those that are named, or both.
+    """Return the zones of the blocklists to ask: the usual ones, those that are named, or both.
 
     The configuration file may say which are the usual ones.
 
@@ -143,7 +143,7 @@ def warn_of_rdns(
 
 
 def _literal(name: str) -> Address | None:
-    """Give the address that a name is, None where it is an id.
+    """Return the address that a name is, None where it is an id.
 
     Raises:
         UsageError: it is an address on one link only, of which DNS knows nothing.
@@ -162,7 +162,7 @@ def _subject(ip: DedicatedIP) -> Subject:
 def _listed(
     session: Session, addresses: Collection[Address], *, alone: bool
 ) -> dict[Address | None, Subject]:
-    """Give those IPs of the account that have one of the addresses; without the API, none."""
+    """Return those IPs of the account that have one of the addresses; without the API, none."""
     try:
         ips = session.client.list()
     except (APIError, NetworkError, NotConfiguredError) as trouble:
@@ -177,13 +177,13 @@ def _listed(
 
 
 def _with_details(session: Session, ips: Sequence[DedicatedIP]) -> list[DedicatedIP]:
-    """Give the IPs with their schedules, which no list holds."""
+    """Return the IPs with their schedules, which no list holds."""
     groups = (ips[start : start + _AT_ONCE] for start in range(0, len(ips), _AT_ONCE))
     return [ip for group in groups for ip in session.client.with_details(group)]
 
 
 def _address_of(session: Session, ip: str) -> Address | None:
-    """Give an IP's address; an id's is asked for once, and None where that fails."""
+    """Return an IP's address; an id's is asked for once, and None where that fails."""
     literal = canonical_address(ip)
     [known] = [DedicatedIP(ip, literal)]
     if literal is None:

@@ -75,7 +75,7 @@ def _versions() -> Finding:
 
 
 def program_and_platform() -> str:
-    """Give the program, Python and the platform in one line, as a report of a fault needs them."""
+    """Return program, Python and platform in one line, as a report of a fault needs them."""
     python = f"{platform.python_implementation()} {platform.python_version()}"
     return f"misar-ips {__version__}, {python}, {platform.platform(terse=True)} ({sys.executable})"
 
@@ -120,7 +120,7 @@ def _account(session: Session, profile_name: str | None) -> Iterator[Finding]:
 
 
 def _sources(profile_name: str | None, environ: Mapping[str, str]) -> list[str]:
-    """Give every place that names an account, the one that counts first."""
+    """Return every place that names an account, the one that counts first."""
     named = [] if profile_name is None else ["--profile"]
     named += [each for each in (config.PROFILE_VARIABLE, config.KEY_VARIABLE) if each in environ]
     try:

@@ -29,7 +29,7 @@ def open_server(  # noqa: PLR0913 - one argument for each option of the command
     faults: Sequence[str],
     allow_remote: bool,
 ) -> EmulatorServer:
-    """Give a server that already listens.
+    """Return a server that already listens.
 
     Raises:
         UsageError: an option makes no sense, or the address can't be listened on.

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 FIELDS = ("id", "address", "rdns", "pool", "warmup_status", "warmup_percent", "created_at")
 
 
-def check_field(text: str) -> str:
-    """Give the name of a field back.
+def validate_field(text: str) -> str:
+    """Return the name of a field.
 
     Raises:
         UsageError: nothing can be sorted by that.
@@ -26,7 +26,7 @@ def check_field(text: str) -> str:
 
 
 def in_order(ips: Iterable[DedicatedIP], field: str | None) -> tuple[DedicatedIP, ...]:
-    """Give the IPs by a field, those where it is not known last; without one, as they came."""
+    """Return the IPs by a field, those where it is not known last; without one, as they came."""
     as_they_came = tuple(ips)
     if field is None:
         return as_they_came

@@ -103,7 +103,7 @@ def _polls(
     notice: Callable[[str], None],
     give_up_at: float = math.inf,
 ) -> Iterator[DedicatedIP]:
-    """Give the IP with each poll that is answered; end before one that would come too late.
+    """Return the IP with each poll that is answered; end before one that would come too late.
 
     The first poll's trouble is the user's: a wrong key or address does not pass by waiting.
     """
@@ -137,7 +137,7 @@ def _spread(session: Session, interval: float) -> float:
 
 
 def _may_pass(trouble: MisarError) -> bool:
-    """Tell whether waiting can help: the network, a busy server, a proxy's page."""
+    """Return whether waiting can help: the network, a busy server, a proxy's page."""
     if isinstance(trouble, NetworkError):
         return trouble.transient
     if isinstance(trouble, RateLimitError | InvalidResponseError):

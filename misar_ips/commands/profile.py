@@ -21,7 +21,7 @@ def add(session: Session, wanted: Profile, *, make_default: bool, replacing: boo
         ConfigError: the name is taken or the key malformed; nothing is saved.
         UnauthorizedError: the server does not accept the key; nothing is saved.
     """
-    config.check_free(session.environ, wanted.name, replacing=replacing)
+    config.validate_free(session.environ, wanted.name, replacing=replacing)
     has_command = wanted.api_key_command is not None
     profile = wanted if has_command else wanted._replace(api_key=_ask_key(session))
     with session.client_for(profile) as client:
@@ -36,7 +36,7 @@ def add(session: Session, wanted: Profile, *, make_default: bool, replacing: boo
 
 
 def entries(session: Session) -> list[ProfileEntry]:
-    """Give the saved profiles as they may be shown, and warn of what is wrong with the file.
+    """Return the saved profiles as they may be shown, and warn of what is wrong with the file.
 
     Raises:
         ConfigError: the configuration file or a profile in it is broken.
@@ -64,4 +64,4 @@ def _ask_key(session: Session) -> str:
     except UnicodeDecodeError:
         # `from None`: that error holds what was typed.
         raise ConfigError("The API key from standard input is no text.") from None
-    return config.check_key(key, "standard input")
+    return config.validate_key(key, "standard input")

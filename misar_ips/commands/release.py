@@ -38,7 +38,7 @@ class Target:
     tried: bool = True
 
     def outcome(self) -> Release:
-        """Give what came of it."""
+        """Return what came of it."""
         error = self.error.message if self.error else None if self.tried else _NOT_TRIED
         if self.ip is None:
             return Release(self.name, None, error)
@@ -122,7 +122,7 @@ def _tell_what_dns_keeps(output: Output, ip: DedicatedIP) -> None:
 
 
 def _question(targets: Iterable[Target]) -> str | None:
-    """Give the question that is due before these are released, None where nothing can be lost."""
+    """Return the question that is due before these are released, None where nothing can be lost."""
     ips = [target.ip for target in targets if target.ip]
     if not any(ip.warm_up_has_begun for ip in ips):
         return None
@@ -171,7 +171,7 @@ def _release(client: Client, target: Target) -> Target:
 
 
 def _emptied_pools(all_ips: Iterable[DedicatedIP], going: Sequence[DedicatedIP]) -> set[str | None]:
-    """Give the pools that have no dedicated IP left once these are gone."""
+    """Return the pools that have no dedicated IP left once these are gone."""
     gone = {ip.id for ip in going}
     return {ip.pool for ip in going} - {ip.pool for ip in all_ips if ip.id not in gone} - {None}
 

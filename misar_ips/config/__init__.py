@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from misar_ips.config.locked_file import LOCK_PATIENCE, replace_whole, replaceable
 from misar_ips.errors import ConfigError, NotConfiguredError, UsageError
-from misar_ips.hostnames import check_zone
+from misar_ips.hostnames import validate_zone
 from misar_ips.safe_text import holds_key
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Profile(NamedTuple):
     warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """Give what tells it from others; a key has no place in a representation."""
+        """Return what tells it from others; a key has no place in a representation."""
         return f"Profile(name={self.name!r}, base_url={self.base_url!r}, source={self.source!r})"
 
     @property
@@ -70,7 +70,7 @@ class Profile(NamedTuple):
 
 
 def config_path(environ: Mapping[str, str]) -> Path:
-    """Give the configuration file's path, whether or not there is a file.
+    """Return the configuration file's path, whether or not there is a file.
 
     Raises:
         ConfigError: ``MISAR_IPS_CONFIG`` is set but empty.
@@ -84,7 +84,7 @@ def config_path(environ: Mapping[str, str]) -> Path:
 
 
 def choose_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
-    """Give the profile to use: the first of ``--profile``, the environment, the file.
+    """Return the profile to use: the first of ``--profile``, the environment, the file.
 
     A key and its base URL come from the same source; nothing is taken from a later one.
 
@@ -102,15 +102,15 @@ def choose_profile(name: str | None, environ: Mapping[str, str]) -> Profile:
     if KEY_VARIABLE in environ:
         return Profile(
             name="",
-            api_key=check_key(_set_value(environ, KEY_VARIABLE), KEY_VARIABLE),
-            base_url=check_base_url(base_url, f"The base URL from {BASE_URL_VARIABLE}"),
+            api_key=validate_key(_set_value(environ, KEY_VARIABLE), KEY_VARIABLE),
+            base_url=validate_base_url(base_url, f"The base URL from {BASE_URL_VARIABLE}"),
             source=KEY_VARIABLE,
         )
     return _default_profile(environ)
 
 
 def read_profiles(environ: Mapping[str, str]) -> tuple[list[Profile], str | None]:
-    """Give the file's profiles in its order, and the name of the one used by default.
+    """Return the file's profiles in its order, and the name of the one used by default.
 
     Raises:
         ConfigError: the file or a profile in it is broken.
@@ -120,7 +120,7 @@ def read_profiles(environ: Mapping[str, str]) -> tuple[list[Profile], str | None
 
 
 def read_blocklists(environ: Mapping[str, str]) -> tuple[str, ...] | None:
-    """Give the zones that the file's option ``blocklists`` lists, None where it has no such option.
+    """Return the zones of the file's option ``blocklists``, None where it has no such option.
 
     Raises:
         ConfigError: the file is broken, or one of them is no zone.
@@ -129,7 +129,7 @@ def read_blocklists(environ: Mapping[str, str]) -> tuple[str, ...] | None:
     return file.blocklists
 
 
-def check_free(environ: Mapping[str, str], name: str, *, replacing: bool) -> None:
+def validate_free(environ: Mapping[str, str], name: str, *, replacing: bool) -> None:
     """Make sure that a profile may be saved under a name.
 
     Raises:
@@ -173,7 +173,7 @@ def save_profile(
             read, parsed or written; it is untouched then.
     """
     with _edited(config_path(environ), patience) as file:
-        check_free(environ, profile.name, replacing=replacing)
+        validate_free(environ, profile.name, replacing=replacing)
         is_default = make_default or not (file.profiles or file.default)
         default = profile.name if is_default else file.default
         file.put(profile)
@@ -212,8 +212,8 @@ def remove_profile(environ: Mapping[str, str], name: str) -> bool:
         return was_default and file.only_profile is None
 
 
-def check_key(text: str, source: str) -> str:
-    """Give a key back if it can be sent: printable ASCII without spaces.
+def validate_key(text: str, source: str) -> str:
+    """Return a key if it can be sent: printable ASCII without spaces.
 
     No prefix is asked for: OAuth tokens look different. The text never stands in the error.
 
@@ -231,15 +231,15 @@ def check_key(text: str, source: str) -> str:
 
 
 def mask_key(key: str) -> str:
-    """Give as much of a key as tells it from another: never more than a third of it."""
+    """Return as much of a key as tells it from another: never more than a third of it."""
     if not key.startswith(_KEY_PREFIX):
         return "…"
     shown = len(_KEY_PREFIX) + _SHOWN_OF_A_KEY
     return key[:shown] + "…" if len(key) >= 3 * shown else f"{_KEY_PREFIX}…"
 
 
-def check_base_url(text: str, what: str = "The base URL") -> str:
-    """Give a base URL without its trailing slash; ``what`` is how the error calls it.
+def validate_base_url(text: str, what: str = "The base URL") -> str:
+    """Return a base URL without its trailing slash; ``what`` is how the error calls it.
 
     Raises:
         ConfigError: it is not https (http for loopback only), names no host, or has user info, a
@@ -269,8 +269,8 @@ def check_base_url(text: str, what: str = "The base URL") -> str:
     return text.rstrip("/")
 
 
-def check_timeout(value: object, what: str = "The timeout") -> float:
-    """Give a profile's time-out in seconds; ``what`` is how the error calls it.
+def validate_timeout(value: object, what: str = "The timeout") -> float:
+    """Return a profile's time-out in seconds; ``what`` is how the error calls it.
 
     Raises:
         ConfigError: it is no positive number, or longer than a day.
@@ -284,7 +284,7 @@ def check_timeout(value: object, what: str = "The timeout") -> float:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, by its name or address, without asking DNS."""
+    """Return whether a host is this machine, by its name or address, without asking DNS."""
     from ipaddress import ip_address
 
     try:
@@ -296,7 +296,7 @@ def is_loopback(host: str) -> bool:
 def read_key(
     profile: Profile, environ: Mapping[str, str], *, limit: float = _KEY_COMMAND_LIMIT
 ) -> str:
-    """Give the profile's key, from its command where it has one.
+    """Return the profile's key, from its command where it has one.
 
     Raises:
         ConfigError: the command fails, takes longer than ``limit`` seconds, or prints no key; or
@@ -314,7 +314,7 @@ def read_key(
         )
     output = _output_of(profile.api_key_command, environ, limit, f"The {command}")
     first_line, _, _ = output.decode("utf-8", "replace").partition("\n")
-    return check_key(first_line.removesuffix("\r"), f"the {command}")
+    return validate_key(first_line.removesuffix("\r"), f"the {command}")
 
 
 def _is_visible_ascii(text: str) -> bool:
@@ -452,7 +452,7 @@ class _File:
         if not isinstance(zones, list) or not all(isinstance(zone, str) for zone in zones):
             raise self._malformed("blocklists is no list of texts")
         try:
-            return tuple(check_zone(zone) for zone in zones)
+            return tuple(validate_zone(zone) for zone in zones)
         except UsageError as error:
             raise self._malformed(f"in blocklists, {error.message}".removesuffix(".")) from error
 
@@ -474,10 +474,10 @@ class _File:
         place = f"profile `{name}` in {self.path}"
         return Profile(
             name=name,
-            api_key=None if key is None else check_key(key, f"profile `{name}`"),
+            api_key=None if key is None else validate_key(key, f"profile `{name}`"),
             api_key_command=command,
-            base_url=check_base_url(base_url, f"The base URL of {place}"),
-            timeout=check_timeout(timeout, f"The timeout of {place}"),
+            base_url=validate_base_url(base_url, f"The base URL of {place}"),
+            timeout=validate_timeout(timeout, f"The timeout of {place}"),
             source=source,
             warnings=warnings + self._permission_warning(),
         )

@@ -89,12 +89,12 @@ async def find_listing(
 
 
 def _reversed(address: Address) -> str:
-    """Give the octets or nibbles from last to first (RFC 5782 sections 2.1 and 2.4)."""
+    """Return the octets or nibbles from last to first (RFC 5782 sections 2.1 and 2.4)."""
     return address.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
 
 
 def _problem_with(codes: tuple[str, ...]) -> str:
-    """Tell what is wrong with an answer that means no listing."""
+    """Return what is wrong with an answer that means no listing."""
     for code in codes:
         address = ip_address(code)
         if address in _ERRORS:

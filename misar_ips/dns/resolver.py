@@ -61,7 +61,7 @@ class Answer:
 
 
 def system_nameservers(file: str = SYSTEM_FILE) -> tuple[Nameserver, ...]:
-    """Give the resolvers that this machine is set up with, none where it is not set up."""
+    """Return the resolvers that this machine is set up with, none where it is not set up."""
     import dns.exception
     import dns.resolver
 
@@ -96,15 +96,15 @@ class Resolver:
         self._ends_at: float | None = None
 
     async def hostnames(self, address: Address) -> Answer:
-        """Give the names in the address's PTR records (RFC 1035 section 3.5, RFC 3596 2.5)."""
+        """Return the names in the address's PTR records (RFC 1035 section 3.5, RFC 3596 2.5)."""
         return await self._look_up(address.reverse_pointer, "PTR")
 
     async def addresses(self, name: str, version: int = 4) -> Answer:
-        """Give the addresses in the name's A records, or for version 6 in its AAAA records."""
+        """Return the addresses in the name's A records, or for version 6 in its AAAA records."""
         return await self._look_up(name, _ADDRESS_RECORDS[version])
 
     async def texts(self, name: str) -> Answer:
-        """Give the texts in the name's TXT records, each in one piece (RFC 1035 section 3.3.14)."""
+        """Return the texts of the name's TXT records, each in one piece (RFC 1035 3.3.14)."""
         return await self._look_up(name, "TXT")
 
     async def _look_up(self, name: str, record_type: str) -> Answer:
@@ -211,7 +211,7 @@ class _UnansweredError(Exception):
 
 
 def _understood(response: QueryMessage, nameserver: Nameserver) -> QueryMessage:
-    """Give the response back if it says what is or is not there."""
+    """Return the response if it says what is or is not there."""
     import dns.flags
     import dns.rcode
     import dns.rdatatype
@@ -227,7 +227,7 @@ def _understood(response: QueryMessage, nameserver: Nameserver) -> QueryMessage:
 
 
 def _value(record: Rdata) -> str:
-    """Give what a record holds; bytes of a name that are no text are escaped by dnspython."""
+    """Return what a record holds; bytes of a name that are no text are escaped by dnspython."""
     import dns.rdatatype
 
     if record.rdtype == dns.rdatatype.TXT:

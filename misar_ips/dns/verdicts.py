@@ -47,7 +47,7 @@ class Check:
         return " ".join(text for text in (self.message, self.to_do, self.record) if text)
 
     def to_json(self) -> dict[str, object]:
-        """Give the object that `check --json` promises in ``checks``."""
+        """Return the object that `check --json` promises in ``checks``."""
         return {
             "name": self.name,
             "status": self.status,
@@ -76,11 +76,11 @@ class CheckedIP:
         return self.id or self.address or ""
 
     def having(self, status: str) -> list[Check]:
-        """Give the checks with this status."""
+        """Return the checks with this status."""
         return [check for check in self.checks if check.status == status]
 
     def to_json(self) -> dict[str, object]:
-        """Give the object that `check --json` promises."""
+        """Return the object that `check --json` promises."""
         checks = [check.to_json() for check in self.checks]
         return {"id": self.id, "address": self.address, "ok": self.ok, "checks": checks}
 
@@ -114,7 +114,7 @@ class Subject:
 
 
 def comparable(name: str) -> str:
-    """Give a hostname as DNS compares it: no trailing dot, small letters, A-labels."""
+    """Return a hostname as DNS compares it: no trailing dot, small letters, A-labels."""
     name = name.removesuffix(".")
     if not name.isascii():
         import idna
@@ -259,7 +259,7 @@ def rdns_warning(name: str, address: Address | None, answer: Answer) -> str:
 
 
 def looks_generic(name: str, address: Address) -> bool:
-    """Tell whether a name is made of the address, forward or backward, in any usual spelling.
+    """Return whether a name is made of the address, forward or backward, in any usual spelling.
 
     Three of an IPv4 address's numbers in a row are enough, also with zeros in front of them; so
     are all its digits without separators, decimal or hexadecimal, and an IPv6 address's.
@@ -275,7 +275,7 @@ def looks_generic(name: str, address: Address) -> bool:
 
 
 def forward_record(name: str, address: Address) -> str:
-    """Give the A or AAAA record as a zone file has it (RFC 1035, RFC 3596)."""
+    """Return the A or AAAA record as a zone file has it (RFC 1035, RFC 3596)."""
     return f"{name}. IN {_RECORD_TYPES[address.version]} {address}"
 
 
@@ -292,7 +292,7 @@ def _has_octets(text: str, octets: Sequence[int]) -> bool:
 
 
 def _ptr_remedy(subject: Subject) -> tuple[str, str]:
-    """Give what to do about a PTR record, and the record that should be there."""
+    """Return what to do about a PTR record, and the record that should be there."""
     if subject.ip is None:
         return "Whoever manages the address, your provider for example, publishes its PTR.", ""
     command = shlex.join(["misar-ips", "update", subject.ip.id, "--rdns"])

@@ -136,7 +136,7 @@ def _many_headers(exchange: Exchange) -> httpx.Response:
 
 
 def _put_first(exchange: Exchange, *, field: bytes) -> httpx.Response:
-    """Give the true reply with one more field in it, in front of the others."""
+    """Return the true reply with one more field in it, in front of the others."""
     response = exchange.carry_out()
     return httpx.Response(
         response.status_code,
@@ -215,7 +215,7 @@ class Faults:
             self._rules.append(rule)
 
     def take(self, method: str) -> Fault | None:
-        """Give the fault that is due for a request, and count it."""
+        """Return the fault that is due for a request, and count it."""
         with self._lock:
             for rule in self._rules:
                 if rule.method in {"ANY", method} and rule.left != 0:

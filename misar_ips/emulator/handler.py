@@ -95,7 +95,7 @@ class Emulator:
         return self.dated(fault(exchange) if fault else exchange.carry_out())
 
     def dated(self, response: httpx.Response) -> httpx.Response:
-        """Give the reply its ``Date`` by the emulator's clock."""
+        """Return the reply its ``Date`` by the emulator's clock."""
         response.headers["Date"] = format_datetime(self.store.now(), usegmt=True)
         return response
 

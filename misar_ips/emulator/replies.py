@@ -27,7 +27,7 @@ KNOWN_TEXTS = {
 def reply(
     status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None
 ) -> httpx.Response:
-    """Give a JSON reply; its text is ASCII, so that lone surrogates survive."""
+    """Return a JSON reply; its text is ASCII, so that lone surrogates survive."""
     return httpx.Response(
         status,
         headers={"Content-Type": "application/json", **(headers or {})},
@@ -36,7 +36,7 @@ def reply(
 
 
 def error(status: int, text: str | None = None, **more: object) -> httpx.Response:
-    """Give the API's error envelope, with the status's usual text where none is given."""
+    """Return the API's error envelope, with the status's usual text where none is given."""
     if text is None:
         text = KNOWN_TEXTS.get(status) or _phrase(status)
     return reply(status, {"success": False, "error": text, **more})
@@ -45,12 +45,12 @@ def error(status: int, text: str | None = None, **more: object) -> httpx.Respons
 def validation_failed(
     field_errors: Mapping[str, list[str]], form_errors: list[str]
 ) -> httpx.Response:
-    """Give the 400 that says what is wrong with each field, and with the whole body."""
+    """Return the 400 that says what is wrong with each field, and with the whole body."""
     return error(400, details={"fieldErrors": field_errors, "formErrors": form_errors})
 
 
 def plan_refusal(plan: str, limit: int) -> httpx.Response:
-    """Give the 403 that an order beyond the plan's number of dedicated IPs gets."""
+    """Return the 403 that an order beyond the plan's number of dedicated IPs gets."""
     refusal = error(
         403,
         f"Dedicated IPs included in your {plan} plan: {limit}.",
@@ -62,14 +62,14 @@ def plan_refusal(plan: str, limit: int) -> httpx.Response:
 
 
 def too_many_requests(quota: Quota) -> httpx.Response:
-    """Give the 429 of the rate limit, which says when to come back."""
+    """Return the 429 of the rate limit, which says when to come."""
     refusal = error(429, retryAfter=quota.retry_after)
     refusal.headers.update({"Retry-After": str(quota.retry_after), **rate_limit_headers(quota)})
     return refusal
 
 
 def rate_limit_headers(quota: Quota) -> dict[str, str]:
-    """Give the headers that every reply carries while a rate limit is on."""
+    """Return the headers that every reply carries while a rate limit is on."""
     return {
         "X-RateLimit-Limit": str(quota.limit),
         "X-RateLimit-Remaining": str(quota.remaining),

@@ -33,7 +33,7 @@ SILENT_CLIENT_SECONDS = 60
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether nobody but this machine can reach ``host``."""
+    """Return whether nobody but this machine can reach ``host``."""
     if host == "localhost":
         return True
     try:

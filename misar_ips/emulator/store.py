@@ -63,7 +63,7 @@ class Quota:
 
 
 def default_path(environ: Mapping[str, str]) -> Path:
-    """Give the place of the state: ``MISAR_IPS_EMULATOR_DB``, else the user's state folder.
+    """Return the place of the state: ``MISAR_IPS_EMULATOR_DB``, else the user's state folder.
 
     Raises:
         ConfigError: The variable is set but empty.
@@ -91,7 +91,7 @@ class Store:
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
-        """Give the emulator's time, in UTC."""
+        """Return the emulator's time, in UTC."""
         with self._transaction() as database:
             return _to_datetime(self._seconds(database))
 
@@ -125,14 +125,14 @@ class Store:
             self.now()
 
     def ips(self) -> list[dict[str, object]]:
-        """Give every IP with the reference's list fields, oldest request first."""
+        """Return every IP with the reference's list fields, oldest request first."""
         with self._transaction() as database:
             now = self._seconds(database)
             rows = database.execute("SELECT * FROM ips ORDER BY rowid").fetchall()
             return [_list_fields(row, now) for row in rows]
 
     def ip(self, ip_id: str) -> dict[str, object] | None:
-        """Give one IP with the reference's detail fields; None: there is no such IP."""
+        """Return one IP with the reference's detail fields; None: there is no such IP."""
         with self._transaction() as database:
             return self._details(database, ip_id)
 
@@ -170,7 +170,7 @@ class Store:
             return self._details(database, ip_id)
 
     def release(self, ip_id: str) -> bool:
-        """Give an IP back; False: there is no such IP."""
+        """Return an IP back; False: there is no such IP."""
         with self._transaction() as database:
             return database.execute("DELETE FROM ips WHERE id = ?", (ip_id,)).rowcount > 0
 

@@ -29,7 +29,7 @@ class WarmUp:
 
     @property
     def status(self) -> str:
-        """Give ``warmup_status`` as the reference lists it."""
+        """Return ``warmup_status`` as the reference lists it."""
         if self.suspended:
             return "suspended"
         if not self._begun:
@@ -38,7 +38,7 @@ class WarmUp:
 
     @property
     def percent(self) -> int:
-        """Give the whole percent of the 28 days that have passed."""
+        """Return the whole percent of the 28 days that have passed."""
         if not self._begun:
             return 0
         passed = int(self.elapsed * 100 // (LENGTH_DAYS * DAY))
@@ -46,7 +46,7 @@ class WarmUp:
 
     @property
     def daily_limit(self) -> int:
-        """Give today's allowance in messages, interpolated between the schedule's steps."""
+        """Return today's allowance in messages, interpolated between the schedule's steps."""
         if not self._begun:
             return 0
         for (day, limit), (next_day, next_limit) in pairwise(STEPS):
@@ -57,7 +57,7 @@ class WarmUp:
 
     @property
     def reputation_score(self) -> int | None:
-        """Give a score of 100 that grows by one a day, and collapses with a complaint spike."""
+        """Return a score of 100 that grows by one a day, and collapses with a complaint spike."""
         if not self._begun:
             return None
         score = min(98, 66 + self._day)
@@ -65,7 +65,7 @@ class WarmUp:
 
     @property
     def schedule(self) -> list[dict[str, object]]:
-        """Give ``warmup_schedule``: one object for each step."""
+        """Return ``warmup_schedule``: one object for each step."""
         return [self._step(day, limit) for day, limit in STEPS]
 
     def _step(self, day: int, limit: int) -> dict[str, object]:

@@ -48,7 +48,7 @@ _LONGEST_VALUE = 200  # cells; a list's reason may be a novel
 
 
 def check_lines(checked: Sequence[CheckedIP], width: int) -> Lines:
-    """Give each IP with its checks, an empty line between two."""
+    """Return each IP with its checks, an empty line between two."""
     lines: list[Line] = []
     for ip in checked:
         lines += [()] if lines else []
@@ -58,7 +58,7 @@ def check_lines(checked: Sequence[CheckedIP], width: int) -> Lines:
 
 
 def progress(done: int, total: int, width: int) -> Lines:
-    """Give the line that is shown while DNS takes its time."""
+    """Return the line that is shown while DNS takes its time."""
     share = done / total if total else 0.0
     texts = ("Asking DNS  ", bar(share, 20), f"  {done:,} of {total:,}")
     # Room for the ^C that the terminal may put behind it: a line that wraps can't be taken back.
@@ -66,7 +66,7 @@ def progress(done: int, total: int, width: int) -> Lines:
 
 
 def _heading(ip: CheckedIP, width: int) -> list[Line]:
-    """Give id, address and the numbers of checks by what became of them."""
+    """Return id, address and the numbers of checks by what became of them."""
     known = [plain(text) for text in (ip.id, ip.address) if text]
     numbers = {status: len(ip.having(status)) for status in _MARKS}
     told = ", ".join(_counted(number, status) for status, number in numbers.items() if number)
@@ -103,7 +103,7 @@ def _check_lines(check: Check, width: int) -> Iterator[Line]:
 
 
 def _values(check: Check, width: int) -> Iterator[str]:
-    """Give what was found and what was expected, each on lines of its own."""
+    """Return what was found and what was expected, each on lines of its own."""
     left_out = len(check.found) - _MOST_VALUES
     found = ", ".join(_told(value) for value in check.found[:_MOST_VALUES])
     more = f" and {left_out:,} more" if left_out > 0 else ""
@@ -117,6 +117,6 @@ def _told(text: str) -> str:
 
 
 def _record(record: str, width: int) -> Line:
-    """Give the record whole, further to the left where that takes it out of the terminal's way."""
+    """Return the record whole, further to the left where the terminal is too narrow."""
     margin = _MARGIN if _MARGIN + cell_len(record) <= width else 0
     return Cell(" " * margin), Cell(record, "bold")

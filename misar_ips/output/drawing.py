@@ -52,7 +52,7 @@ class Lines:
     lines: tuple[Line, ...]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Give rich the pieces of each line."""
+        """Return rich the pieces of each line."""
         for line in self.lines:
             for cell in line:
                 yield Segment(cell.text, console.get_style(cell.style or "none"))
@@ -73,14 +73,14 @@ class Column:
         return max(cell_len(text) for text in (self.title, *(cell.text for cell in self.cells)))
 
     def narrowed(self, least: int, excess: int) -> Column:
-        """Give the column narrower by ``excess``, but not under ``least`` cells."""
+        """Return the column narrower by ``excess``, but not under ``least`` cells."""
         width = max(least, self.width - max(0, excess))
         cells = tuple(cell._replace(text=shortened(cell.text, width)) for cell in self.cells)
         return replace(self, cells=cells)
 
 
 def bar(fraction: float, width: int) -> str:
-    """Give a bar that is ``width`` cells long, to an eighth of a cell and never beyond its end."""
+    """Return a bar that is ``width`` cells long, exact to an eighth of a cell."""
     eighths = int(min(1.0, max(0.0, fraction)) * width * 8)
     whole, rest = divmod(eighths, 8)
     filled = _FULL * whole + (_EIGHTHS[rest] if rest else "")
@@ -88,7 +88,7 @@ def bar(fraction: float, width: int) -> str:
 
 
 def fitting_table(columns: dict[str, Column], savings: Iterable[Saving], width: int) -> Lines:
-    """Give a table after as many of the savings, in their order, as its width asks for."""
+    """Return a table after as many of the savings, in their order, as its width asks for."""
     for name, saving in savings:
         excess = sum(column.width + len(GAP) for column in columns.values()) - len(GAP) - width
         if excess <= 0:
@@ -136,17 +136,17 @@ def shortened(text: str, width: int) -> str:
 
 
 def text_column(title: str, texts: Iterable[str | None]) -> Column:
-    """Give a column of texts from the server, made plain."""
+    """Return a column of texts from the server, made plain."""
     return Column(title, tuple(Cell(plain(text or UNKNOWN)) for text in texts))
 
 
 def facts_of(facts: Iterable[tuple[str, str]], width: int) -> list[Line]:
-    """Give the lines of named facts; one without a text is left out."""
+    """Return the lines of named facts; one without a text is left out."""
     return [line for name, text in facts if text for line in fact(name, text, width)]
 
 
 def fact(name: str, text: str, width: int) -> list[Line]:
-    """Give a fact whole: where its text is too long for a line, it goes on below."""
+    """Return a fact whole: where its text is too long for a line, it goes on below."""
     first, *others = folded(text, width - _LABEL_WIDTH) or [UNKNOWN]
     return [(label(name), Cell(first)), *((label(""), Cell(piece)) for piece in others)]
 
@@ -159,7 +159,7 @@ def folded(text: str, width: int) -> list[str]:
 
 
 def label(name: str) -> Cell:
-    """Give a fact's name, as wide as every other one's."""
+    """Return a fact's name, as wide as every other one's."""
     return Cell(f"{INDENT}{name}".ljust(_LABEL_WIDTH), "dim")
 
 
@@ -175,5 +175,5 @@ def clipped(cells: Iterable[Cell], width: int) -> Line:
 
 
 def counted(number: int, what: str) -> str:
-    """Give a number of things in words: 1 day, 2 days."""
+    """Return a number of things in words: 1 day, 2 days."""
     return f"1 {what}" if number == 1 else f"{number:,} {what}s"

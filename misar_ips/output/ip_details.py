@@ -66,7 +66,7 @@ _GOOD_REPUTATION, _FAIR_REPUTATION = 80, 50  # of 100; styles only
 
 
 def ip_details(ip: DedicatedIP, warm_up: WarmUp, now: datetime, width: int) -> Lines:
-    """Give all there is to know of an IP: settings, warm-up, schedule, ramp."""
+    """Return all there is to know of an IP: settings, warm-up, schedule, ramp."""
     dated = steps_in_order(ip.warmup_schedule)
     steps = [*dated, *(step for step in ip.warmup_schedule if not has_day(step))]
     facts = [
@@ -84,7 +84,7 @@ def ip_details(ip: DedicatedIP, warm_up: WarmUp, now: datetime, width: int) -> L
 
 
 def watched(details: IPDetails, notice: str, now: datetime, width: int) -> Lines:
-    """Give an IP as `show` does, and how old that is or what keeps it from being newer."""
+    """Return an IP as `show` does, and how old that is or what keeps it from being newer."""
     seen = f"As of {now:%Y-%m-%d %H:%M:%S} UTC; Ctrl-C ends."
     shown = ip_details(details.ip, details.warm_up, now, width).lines
     told = Cell(one_line(notice), "yellow") if notice else Cell(seen, "dim")
@@ -92,7 +92,7 @@ def watched(details: IPDetails, notice: str, now: datetime, width: int) -> Lines
 
 
 def waited(details: IPDetails, goal: str, seconds: float, now: datetime, width: int) -> Lines:
-    """Give a line for a wait: how far the IP is, for how long it goes on, when it may be there."""
+    """Return a line for a wait: how far the IP is, since when, and when it may be there."""
     ip = details.ip
     share, by, precision = (ip.warmup_percent or 0) / 100, details.warm_up.estimated_warmed_at, ""
     if goal == "provisioned":
@@ -105,12 +105,12 @@ def waited(details: IPDetails, goal: str, seconds: float, now: datetime, width: 
 
 
 def ip_summary(ip: DedicatedIP, now: datetime, width: int) -> Lines:
-    """Give an IP's settings, and nothing that the server did not speak of."""
+    """Return an IP's settings, and nothing that the server did not speak of."""
     return Lines(tuple(_blocks(heading(ip, width), facts_of(_settings(ip, now, ""), width))))
 
 
 def heading(ip: DedicatedIP, width: int, warm_up: WarmUp | None = None) -> list[Line]:
-    """Give id, address and status in a line, or in two where one is too short for them."""
+    """Return id, address and status in a line, or in two where one is too short for them."""
     name = Cell(plain(ip.id), "bold")
     rest = [Cell("  "), Cell(plain(ip.address or "no address yet")), Cell("  "), status_of(ip)]
     meaning = _MEANINGS.get(ip.warmup_status or "")
@@ -123,27 +123,27 @@ def heading(ip: DedicatedIP, width: int, warm_up: WarmUp | None = None) -> list[
 
 
 def status_of(ip: DedicatedIP) -> Cell:
-    """Give the status in its colour."""
+    """Return the status in its colour."""
     return Cell(plain(ip.warmup_status or UNKNOWN), status_style(ip))
 
 
 def status_style(ip: DedicatedIP) -> str:
-    """Give the style that goes with the status."""
+    """Return the style that goes with the status."""
     return STATUS_STYLES.get(ip.warmup_status or "", "")
 
 
 def reputation(ip: DedicatedIP) -> str:
-    """Give the reputation in words."""
+    """Return the reputation in words."""
     return UNKNOWN if ip.reputation_score is None else f"{ip.reputation_score:g} of 100"
 
 
 def percent_of(ip: DedicatedIP) -> str:
-    """Give the warm-up's percent; cut, not rounded, because 99.6 is not the end of a warm-up."""
+    """Return the warm-up's percent; cut, not rounded, because 99.6 is not the end of a warm-up."""
     return "" if ip.warmup_percent is None else f"{int(ip.warmup_percent)}%"
 
 
 def progress_bar(ip: DedicatedIP, width: int) -> str:
-    """Give a bar for the whole warm-up, and nothing where nothing is known of it."""
+    """Return a bar for the whole warm-up, and nothing where nothing is known of it."""
     return " " * width if ip.warmup_percent is None else bar(ip.warmup_percent / 100, width)
 
 
@@ -227,7 +227,7 @@ def _schedule(steps: Sequence[WarmupStep], day: int | None, width: int) -> list[
 def _around_today(
     steps: Sequence[WarmupStep], day: int | None
 ) -> tuple[Sequence[WarmupStep], int, int]:
-    """Give the steps to show, and how many stand before and after them."""
+    """Return the steps to show, and how many stand before and after them."""
     passed = sum((step.day or 0) < (day or 0) for step in steps)
     start = max(0, min(passed - _MOST_STEPS // 2, len(steps) - _MOST_STEPS))
     shown = steps[start : start + _MOST_STEPS]

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def of(value: Result, now: datetime, width: int) -> Lines:
-    """Give the view of a command's result."""
+    """Return the view of a command's result."""
     if isinstance(value, IPDetails):
         return ip_details(value.ip, value.warm_up, now, width)
     values = value if isinstance(value, Sequence) else ()
@@ -55,7 +55,7 @@ def of(value: Result, now: datetime, width: int) -> Lines:
 
 
 def ip_table(ips: Sequence[DedicatedIP], now: datetime, width: int) -> Lines:
-    """Give a table with one row an IP; where it is too wide, columns shrink, then drop."""
+    """Return a table with one row an IP; where it is too wide, columns shrink, then drop."""
     columns = {
         "id": Column("ID", tuple(Cell(plain(ip.id), "bold") for ip in ips)),
         "address": text_column("ADDRESS", (ip.address for ip in ips)),
@@ -107,7 +107,7 @@ def account_lines(ips: Sequence[DedicatedIP], now: datetime, width: int) -> list
 
 
 def losses(ip: DedicatedIP, now: datetime, width: int, *, last_of_pool: bool) -> Lines:
-    """Give what is lost when an IP is released, the last one of its pool or not."""
+    """Return what is lost when an IP is released, the last one of its pool or not."""
     facts = [
         ("PTR hostname", plain(ip.rdns or UNKNOWN)),
         ("Pool", plain(ip.pool or UNKNOWN)),

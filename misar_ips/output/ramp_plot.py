@@ -28,7 +28,7 @@ _SENT_STYLE, _AHEAD_STYLE = "green", "dim"
 def ramp_plot(
     steps: Sequence[WarmupStep], today: int | None, limit: int | None, width: int, height: int
 ) -> list[Line]:
-    """Give the plot of steps in the order of their days: ``height`` lines, and one with the days.
+    """Return the plot of steps in the order of their days: ``height`` lines, and one with the days.
 
     ``today`` is the day of the warm-up, ``limit`` what may be sent on it. Nothing is given where
     there is nothing to plot, or no room.
@@ -68,7 +68,7 @@ def _with_legend(line: Line) -> Line:
 
 
 def _row(used: Sequence[float], allowed: Sequence[float], floor: int) -> Iterator[Cell]:
-    """Give one row of cells, whose bottom is ``floor`` eighths high, in runs of one style."""
+    """Return one row of cells, whose bottom is ``floor`` eighths high, in runs of one style."""
     cells = (_cell(sent - floor, most - floor) for sent, most in zip(used, allowed, strict=True))
     for style, run in groupby(cells, key=lambda cell: cell.style):
         yield Cell("".join(cell.text for cell in run), style)
@@ -81,7 +81,7 @@ def _cell(used: float, allowed: float) -> Cell:
 
 
 def _between(points: Points, day: float) -> float:
-    """Give the value at a day on the straight lines between points, 0 outside of them."""
+    """Return the value at a day on the straight lines between points, 0 outside of them."""
     for (start, first), (end, last) in pairwise(points):
         if start <= day <= end and start < end:
             return first + (last - first) * (day - start) / (end - start)
@@ -93,7 +93,7 @@ def _spread(first: float, last: float, columns: int) -> list[float]:
 
 
 def _marks(steps: Sequence[WarmupStep], today: int | None, days: Sequence[float]) -> str:
-    """Give the line under the plot: today's mark, and the steps' days where there is room."""
+    """Return the line under the plot: today's mark, and the steps' days where there is room."""
     marks = [(today, f"{_TODAY} {today}")] if today is not None and today <= days[-1] else []
     marks += [(step.day, f"{step.day}") for step in (steps[0], steps[-1], *steps) if step.day]
     line = " " * len(days)

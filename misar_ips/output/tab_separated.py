@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def lines_of(value: Result, *, brief: bool = False) -> Iterator[str]:
-    """Give a result's lines; ``brief``: one line for an IP, and not one for each of its fields."""
+    """Return a result's lines; ``brief``: one line for an IP instead of one for each field."""
     for each in value if isinstance(value, Sequence) else [value]:
         if isinstance(each, DedicatedIP):
             yield _tabbed(_list_columns(each))
@@ -53,7 +53,7 @@ def _check_lines(ip: CheckedIP) -> Iterator[str]:
 
 
 def _list_columns(ip: DedicatedIP) -> tuple[object, ...]:
-    """Give the columns of `list`, in the order that is promised for ever."""
+    """Return the columns of `list`, in the order that is promised for ever."""
     return (
         ip.id,
         ip.address,

@@ -42,7 +42,7 @@ _FINDING_WIDTH = 17  # cells before what is said of a finding: mark, name, gap
 
 
 def of(value: Result, now: datetime, width: int) -> Lines:
-    """Give the view of a command's result."""
+    """Return the view of a command's result."""
     if isinstance(value, ChangedIP):
         return ip_summary(value.ip, now, width)
     values = value if isinstance(value, Sequence) else [value]
@@ -56,17 +56,17 @@ def of(value: Result, now: datetime, width: int) -> Lines:
 
 
 def release_lines(releases: Iterable[Release], width: int) -> Lines:
-    """Give a line for each IP that is gone; the others are told as errors."""
+    """Return a line for each IP that is gone; the others are told as errors."""
     return Lines(tuple(_released(each, width) for each in releases if each.released))
 
 
 def finding_lines(findings: Iterable[Finding], width: int) -> Lines:
-    """Give a line for each point that `doctor` looked at, and more where it has more to say."""
+    """Return a line for each point that `doctor` looked at, and more where it has more to say."""
     return Lines(tuple(line for each in findings for line in _found(each, width)))
 
 
 def profile_table(profiles: Sequence[ProfileEntry], width: int) -> Lines:
-    """Give a table of the configured profiles; the default one is marked."""
+    """Return a table of the configured profiles; the default one is marked."""
     columns = {
         "profile": Column("PROFILE", tuple(Cell(plain(each.name), "bold") for each in profiles)),
         "default": Column(

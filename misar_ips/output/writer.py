@@ -91,7 +91,7 @@ class Output:
     def in_place(
         self, draw: Callable[[datetime, int], RenderableType], *, full_screen: bool
     ) -> InPlace:
-        """Give a place for what ``draw`` gives for a time and a width, drawn again and again.
+        """Return a place for what ``draw`` gives for a time and a width, drawn again and again.
 
         It is the whole terminal on stdout or a line on stderr, and not there where that is no
         terminal that can be drawn on.
@@ -139,7 +139,7 @@ class Output:
         self._tell(f"debug: {plain(line)}\n")
 
     def error(self, error: MisarError) -> None:
-        """Tell what went wrong and what to do next, as JSON where that was asked for."""
+        """Return what went wrong and what to do next, as JSON where that was asked for."""
         if self.json:
             self._tell(_dump({"error": error.to_json()}))
             return
@@ -156,7 +156,7 @@ class Output:
                 self.debug(line)
 
     def abandon(self) -> None:
-        """Give the streams up that can't be written, so that Python does not try at its end."""
+        """Abandon the streams that can't be written, so that Python does not try at its end."""
         self._stdout = _while_writable(self._stdout)
         self._stderr = _while_writable(self._stderr)
 
@@ -193,7 +193,7 @@ class Output:
             raise CancelledError("Nothing was changed.")
 
     def ask_secret(self, prompt: str) -> str:
-        """Give a secret: typed unseen at a terminal, else the one line on standard input.
+        """Return a secret: typed unseen at a terminal, else the one line on standard input.
 
         Raises:
             ConfigError: standard input holds more than one line.
@@ -235,7 +235,7 @@ class Output:
         return self._drawn(view, self._stdout)
 
     def _drawn(self, view: RenderableType, stream: TextIO) -> str:
-        """Give what rich makes of a view for a stream, colours only where they belong."""
+        """Return what rich makes of a view for a stream, colours only where they belong."""
         console = self._console(stream, self._width(stream))
         with console.capture() as capture:
             console.print(view, end="", crop=False)  # an id is never cut
@@ -265,7 +265,7 @@ class Output:
         return "\n".join(folded(text, self._width(self._stderr), break_long_words=False))
 
     def _width(self, stream: TextIO) -> int:
-        """Give a terminal's width in columns; ``COLUMNS`` has the first word."""
+        """Return a terminal's width in columns; ``COLUMNS`` has the first word."""
         columns = self._environ.get("COLUMNS", "")
         if re.fullmatch(_COLUMNS, columns) and int(columns):
             return max(_LEAST_WIDTH, int(columns))
@@ -277,7 +277,7 @@ class Output:
         return max(_LEAST_WIDTH, width)
 
     def _has_colour(self, stream: TextIO) -> bool:
-        """Tell whether a stream gets colour (no-color.org, force-color.org)."""
+        """Return whether a stream gets colour (no-color.org, force-color.org)."""
         if self._environ.get("NO_COLOR"):
             return False
         if self._environ.get("FORCE_COLOR"):
@@ -328,16 +328,16 @@ class _Safe(io.TextIOBase):
         return len(text)
 
     def isatty(self) -> bool:
-        """Tell what the stream beneath is."""
+        """Return what the stream beneath is."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """Give the descriptor beneath, which knows the terminal's size."""
+        """Return the descriptor beneath, which knows the terminal's size."""
         return self._stream.fileno()
 
 
 def _while_writable(stream: TextIO) -> TextIO:
-    """Give the stream back, or one that leads nowhere in the place of one that can't be written."""
+    """Return the stream, or one that leads nowhere in the place of one that can't be written."""
     try:
         stream.flush()
     except (OSError, ValueError):
@@ -354,7 +354,7 @@ def _tabbed(value: Result, *, brief: bool) -> str:
 
 
 def _dump(value: object, indent: int | None = None) -> str:
-    """Give a JSON document in ASCII, with every control character escaped, DEL too."""
+    """Return a JSON document in ASCII, with every control character escaped, DEL too."""
     try:
         text = json.dumps(value, indent=indent, allow_nan=False)
     except RecursionError:

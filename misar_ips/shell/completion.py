@@ -67,7 +67,7 @@ def answer(command: Command, words: Sequence[str], session: Session) -> None:
 
 
 def _normal(words: Sequence[str], shell: str) -> list[str]:
-    """Give the words as the program would get them: each shell has a way of its own."""
+    """Return the words as the program would get them: each shell has a way of its own."""
     *before, current = words or [""]
     if shell == shells.POWERSHELL:
         current = current.removeprefix("=")
@@ -143,7 +143,7 @@ def _commands(group: Command) -> Iterator[Offer]:
 
 
 def _argument(line: _Line) -> Command | None:
-    """Give the argument that comes next, None where all are given."""
+    """Return the argument that comes next, None where all are given."""
     arguments = [each for each in line.command.params if each.param_type_name == "argument"]
     given = len(line.arguments)
     if given < len(arguments):
@@ -156,7 +156,7 @@ def _matching(offers: Iterable[Offer], start: str) -> Iterator[Offer]:
 
 
 def _values(parameter: Command, line: _Line, session: Session) -> Iterable[Offer]:
-    """Give the values that an option or argument may have, by what help calls them."""
+    """Return the values that an option or argument may have, by what help calls them."""
     by_metavar: dict[str, Callable[[_Line, Session], Iterable[Offer]]] = {
         "IP": _ids,
         "IP...": _ids,
@@ -214,7 +214,7 @@ def _profiles(line: _Line, session: Session) -> Iterator[Offer]:
 
 
 def _seen(line: _Line, session: Session) -> Sequence[SeenIP]:
-    """Give the account's IPs, as they were within the last minute; none where that takes long."""
+    """Return the account's IPs, as they were within the last minute; none where that takes long."""
     from misar_ips.config import choose_profile
     from misar_ips.errors import ConfigError
     from misar_ips.shell import seen_ips

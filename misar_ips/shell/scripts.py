@@ -159,7 +159,7 @@ class State(Enum):
 
 
 def in_use(environ: Mapping[str, str]) -> str | None:
-    """Give the shell that SHELL names; on Windows, where nothing sets it, PowerShell."""
+    """Return the shell that SHELL names; on Windows, where nothing sets it, PowerShell."""
     if "SHELL" not in environ:
         return POWERSHELL if os.name == "nt" else None
     name = Path(environ["SHELL"]).stem
@@ -168,7 +168,7 @@ def in_use(environ: Mapping[str, str]) -> str | None:
 
 
 def script_in_use(environ: Mapping[str, str]) -> str:
-    """Give the script for the shell that SHELL names.
+    """Return the script for the shell that SHELL names.
 
     Raises:
         UsageError: that is none that can be completed in.
@@ -201,7 +201,7 @@ def install(environ: Mapping[str, str]) -> str:
 
 
 def state_of(shell: str, environ: Mapping[str, str]) -> State:
-    """Tell whether the shell's completion is installed, and as this version has it."""
+    """Return whether the shell's completion is installed, and as this version has it."""
     if shell == POWERSHELL:
         return State.MISSING  # it leaves nothing that could be found
     found = [path for path in _places(shell, environ) if path.is_file()]
@@ -212,7 +212,7 @@ def state_of(shell: str, environ: Mapping[str, str]) -> State:
 
 
 def how_to_install(shell: str) -> str:
-    """Give what to do to have completion in a shell."""
+    """Return what to do to have completion in a shell."""
     if shell == POWERSHELL:
         return f"Add this line to $PROFILE: `{_POWERSHELLS_LINE}`"
     return "`misar-ips --install-completion` installs it."
@@ -233,7 +233,7 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 
 def _own_place(shell: str, environ: Mapping[str, str]) -> Path:
-    """Give the user's own place for a shell's completions."""
+    """Return the user's own place for a shell's completions."""
     home = _home(environ)
     if shell == "fish":
         folder = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
@@ -250,7 +250,7 @@ def _places(shell: str, environ: Mapping[str, str]) -> list[Path]:
 
 
 def _start_file(shell: str, environ: Mapping[str, str]) -> Path | None:
-    """Give the file that must load the script; fish finds it by itself."""
+    """Return the file that must load the script; fish finds it by itself."""
     if shell == "bash":
         return _home(environ) / ".bashrc"
     if shell == "zsh":

@@ -31,7 +31,7 @@ class SeenIP:
 
 
 def read(profile: Profile) -> tuple[SeenIP, ...] | None:
-    """Give the IPs of a profile that were seen within the last minute, None if none were."""
+    """Return the IPs of a profile that were seen within the last minute, None if none were."""
     path = _path_of(profile)
     try:
         if not 0 <= time.time() - path.stat().st_mtime < _KEPT_FOR:
@@ -67,7 +67,7 @@ def _folder() -> Path:
 
 
 def _path_of(profile: Profile) -> Path:
-    """Give a file's path that tells accounts apart, and nothing of their keys."""
+    """Return a file's path that tells accounts apart, and nothing of their keys."""
     facts = (profile.name, profile.base_url, profile.api_key, profile.api_key_command)
     name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     return _folder() / f"{name[:32]}.json"

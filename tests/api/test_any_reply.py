@@ -145,7 +145,7 @@ def answered(world: World, answer: Answer, line: str, **how: str) -> Ran:
 
 
 def ids_in(value: object) -> set[str]:
-    """Give every id, and whatever else may be taken for one, that stands in a JSON value."""
+    """Return every id, and whatever else may be taken for one, that stands in a JSON value."""
     if isinstance(value, list):
         return {each for item in value for each in ids_in(item)}
     if isinstance(value, dict):
@@ -205,12 +205,12 @@ def test_on_a_terminal(world: World, line: str, answer: Answer, columns: int) ->
 
 
 def is_inert(text: str) -> bool:
-    """Tell whether a terminal would do nothing on it but show it, line by line."""
+    """Return whether a terminal would do nothing on it but show it, line by line."""
     return all(line.isprintable() for line in text.split("\n"))
 
 
 def has_an_id(shown: str, ids: set[str]) -> bool:
-    """Tell whether a line holds an id, which is never cut."""
+    """Return whether a line holds an id, which is never cut."""
     return any(made_visible(each) in shown for each in ids if each)
 
 
@@ -221,7 +221,7 @@ def made_visible(text: str) -> str:
 
 
 def holds_what_was_sent(shown: dict[str, Any], body: object) -> bool:
-    """Tell whether every field of an IP stands in the output as the server sent it."""
+    """Return whether every field of an IP stands in the output as the server sent it."""
     if isinstance(body, list):
         return any(holds_what_was_sent(shown, each) for each in body)
     if not isinstance(body, dict):

@@ -82,19 +82,19 @@ LOOK_FIRST = (
 
 @pytest.fixture
 def waits() -> list[float]:
-    """Give the seconds that clients would have slept."""
+    """Return the seconds that clients would have slept."""
     return []
 
 
 @pytest.fixture
 def log() -> list[str]:
-    """Give the lines that clients logged."""
+    """Return the lines that clients logged."""
     return []
 
 
 @pytest.fixture
 def connect(waits: list[float], log: list[str]) -> Iterator[Connect]:
-    """Give a way to make clients, each closed when the test ends."""
+    """Return a way to make clients, each closed when the test ends."""
     with ExitStack() as opened:
 
         def make(base_url: str, *, jitter: float = 1.0, **options: Any) -> Client:  # noqa: ANN401 - any of Client's
@@ -111,7 +111,7 @@ def connect(waits: list[float], log: list[str]) -> Iterator[Connect]:
 
 @pytest.fixture
 def client(emulator: Emulator, connect: Connect) -> Client:
-    """Give a client with the emulator in the network's place."""
+    """Return a client with the emulator in the network's place."""
     return connect(BASE, transport=httpx.MockTransport(emulator))
 
 
@@ -1192,13 +1192,13 @@ class TestReachingTheServer:
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Give a certificate authority that nobody trusts yet."""
+    """Return a certificate authority that nobody trusts yet."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture
 def trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """Give the authority, trusted by way of the environment."""
+    """Return the authority, trusted by way of the environment."""
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.certificate))
     return authority
 

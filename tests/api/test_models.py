@@ -69,7 +69,7 @@ def shown(world: World, **fields: object) -> Ran:
 
 
 def field_of(ran: Ran, name: str) -> str:
-    """Give one field of what `show` prints off a terminal."""
+    """Return one field of what `show` prints off a terminal."""
     assert (ran.code, ran.stderr) == (0, "")
     return dict(line.split("\t", 1) for line in ran.stdout.splitlines())[name]
 

@@ -78,13 +78,13 @@ UPGRADE = {"current_plan": {"slug": "max"}, "urls": {"pricing": PRICING}}
 
 @pytest.fixture
 def waits() -> list[float]:
-    """Give the seconds that the client would have slept."""
+    """Return the seconds that the client would have slept."""
     return []
 
 
 @pytest.fixture
 def answered(waits: list[float]) -> Answered:
-    """Give a way to make a client that gets these answers, the last one for ever."""
+    """Return a way to make a client that gets these answers, the last one for ever."""
 
     def make(*answers: httpx.Response) -> Client:
         left = list(answers)
@@ -104,7 +104,7 @@ def answered(waits: list[float]) -> Answered:
 
 
 def answer(body: object = None, status: int = 200, **headers: str) -> httpx.Response:
-    """Give a reply with a JSON body; an underscore in a header's name stands for a hyphen."""
+    """Return a reply with a JSON body; an underscore in a header's name stands for a hyphen."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.Response(status, content=json.dumps(body).encode(), headers=named)
 

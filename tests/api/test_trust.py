@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Give the authority that signs the server's certificate."""
+    """Return the authority that signs the server's certificate."""
     return Authority(tmp_path_factory.mktemp("ours"))
 
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Give an authority that has signed nothing."""
+    """Return an authority that has signed nothing."""
     return Authority(tmp_path_factory.mktemp("other"), "Another authority")
 
 

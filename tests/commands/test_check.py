@@ -45,7 +45,7 @@ def check(world: World, server: DNSServer, *arguments: str) -> Ran:
 
 
 def found_by(ran: Ran) -> list[dict[str, Any]]:
-    """Give the checks of the one IP that was checked with --json."""
+    """Return the checks of the one IP that was checked with --json."""
     [ip] = json.loads(ran.stdout)
     assert ip["ok"] == (ran.code == 0)
     assert set(ip) == {"id", "address", "ok", "checks"}
@@ -59,7 +59,7 @@ def statuses_of(ran: Ran) -> dict[str, str]:
 
 
 def with_ip(world: World, **fields: object) -> World:
-    """Give a world whose account has one IP with these fields."""
+    """Return a world whose account has one IP with these fields."""
     ip = {"id": "ip_x", "warmup_status": "warmed", **fields}
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -866,7 +866,7 @@ IN_A_TERMINAL = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:Deprec
 
 @pytest.fixture
 def held(environ: dict[str, str]) -> Iterator[tuple[DNSServer, TerminalRun]]:
-    """Give a check in a terminal, and the DNS server that holds its answer back."""
+    """Return a check in a terminal, and the DNS server that holds its answer."""
     del environ["MISARMAIL_API_KEY"]
     records = ["9.113.0.203.in-addr.arpa PTR mail.example.", "mail.example A 203.0.113.9"]
     with DNSServer(records, {"9.113.0.203.in-addr.arpa": "held"}) as server:

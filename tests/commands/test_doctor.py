@@ -47,7 +47,7 @@ VERSIONS = (
 
 
 def report(ran: Ran) -> list[tuple[str, str, str, str | None]]:
-    """Give the findings of a run with --json."""
+    """Return the findings of a run with --json."""
     return [
         (each["name"], each["status"], each["message"], each["hint"])
         for each in json.loads(ran.stdout)
@@ -55,7 +55,7 @@ def report(ran: Ran) -> list[tuple[str, str, str, str | None]]:
 
 
 def found(world: World, name: str, *options: str) -> list[tuple[str, str | None]]:
-    """Give status and text of the findings of one name."""
+    """Return status and text of the findings of one name."""
     findings = report(world.run("doctor", "--json", *options))
     return [(each[1], " ".join(filter(None, each[2:]))) for each in findings if each[0] == name]
 

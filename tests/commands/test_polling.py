@@ -30,13 +30,13 @@ class EnoughError(KeyboardInterrupt):
 
 @pytest.fixture
 def passing(world: World, store: Store) -> World:
-    """Give a world in which time passes while the program sleeps."""
+    """Return a world in which time passes while the program sleeps."""
     world.asleep = lambda seconds: store.advance(timedelta(seconds=seconds))
     return world
 
 
 def stopping_after(world: World, polls: int) -> World:
-    """Give the world a user who presses Ctrl-C in the so-many-th pause."""
+    """Return the world a user who presses Ctrl-C in the so-many-th pause."""
     before = world.asleep
 
     def asleep(seconds: float) -> None:

@@ -75,7 +75,7 @@ def with_last_of_pool(losses: str) -> str:
 
 
 def serving(world: World, ip: dict[str, object]) -> World:
-    """Give the world another server, which has one IP and lets everything be done to it."""
+    """Return the world another server, which has one IP and lets everything be done to it."""
     body = json.dumps({"success": True, "ip": ip, "ips": [ip]}).encode()
     return replace(
         world, transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body))

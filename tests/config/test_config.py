@@ -80,7 +80,7 @@ class Setting:
         return ran
 
     def refusal(self, *arguments: str, stdin: str = "", **variables: str) -> str:
-        """Give the error of a run that ends with 3 and sends nothing."""
+        """Return the error of a run that ends with 3 and sends nothing."""
         ran = self.run(*arguments, stdin=stdin, **variables)
         assert (ran.code, ran.stdout, self.sent) == (3, "", [])
         return ran.stderr
@@ -920,7 +920,7 @@ def is_toml(content: bytes) -> bool:
 
 
 def without_ours(content: bytes) -> dict[str, Any]:
-    """Give what stands in a file apart from the default and the profile that was added."""
+    """Return what stands in a file apart from the default and the profile that was added."""
     table = tomllib.loads(content.decode())
     table.pop("default_profile", None)
     others = {name: each for name, each in table.pop("profiles", {}).items() if name != "new"}

@@ -41,7 +41,7 @@ LEFT = ["config.toml", "config.toml.lock"]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a configuration folder with a sound file in it."""
+    """Return a configuration folder with a sound file in it."""
     folder = tmp_path / "misar-ips"
     folder.mkdir(mode=0o700)
     file = folder / "config.toml"
@@ -269,7 +269,7 @@ def test_a_read_only_disk(environ: dict[str, str], folder: Path, server: Emulato
 
 
 def obeying_modes() -> list[str]:
-    """Give what to put before a command so that modes bind it, which they do not for root."""
+    """Return what to put before a command so that modes bind it, which they do not for root."""
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")

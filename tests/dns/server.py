@@ -76,7 +76,7 @@ class DNSServer:
         return self.faults.get(question.name.to_text(omit_final_dot=True).lower(), "")
 
     def answer(self, wire: bytes) -> tuple[dns.message.Message, str]:
-        """Give the answer to a question, and what is to go wrong with it."""
+        """Return the answer to a question, and what is to go wrong with it."""
         query = dns.message.from_wire(wire)
         [question] = query.question
         name, record_type = question.name, dns.rdatatype.to_text(question.rdtype)

@@ -12,7 +12,7 @@ import pytest
 
 from misar_ips.dns.resolver import Answer, Limits, Resolver, system_nameservers
 from misar_ips.errors import UsageError
-from misar_ips.hostnames import Nameserver, check_resolver, check_zone
+from misar_ips.hostnames import Nameserver, validate_resolver, validate_zone
 from tests.dns.server import DNSServer
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def address_of(
     ],
 )
 def test_a_resolver_is_an_address_and_a_port(text: str, address: str, port: int) -> None:
-    assert check_resolver(text) == Nameserver(address, port)
+    assert validate_resolver(text) == Nameserver(address, port)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_a_resolver_is_an_address_and_a_port(text: str, address: str, port: int)
 )
 def test_a_resolver_that_is_no_address(text: str) -> None:
     with pytest.raises(UsageError, match="is no resolver's address"):
-        check_resolver(text)
+        validate_resolver(text)
 
 
 @pytest.mark.parametrize(
@@ -95,16 +95,16 @@ def test_a_resolver_that_is_no_address(text: str) -> None:
 )
 def test_a_resolver_is_shown_as_it_is_written(nameserver: Nameserver, text: str) -> None:
     assert str(nameserver) == text
-    assert check_resolver(text) == nameserver
+    assert validate_resolver(text) == nameserver
 
 
 def test_a_zone_is_a_name_with_room_for_an_address() -> None:
-    assert check_zone("ZEN.Spamhaus.org.") == "zen.spamhaus.org"
+    assert validate_zone("ZEN.Spamhaus.org.") == "zen.spamhaus.org"
     longest = ".".join(["a" * 46] * 4 + ["b"])
-    assert check_zone(longest) == longest
+    assert validate_zone(longest) == longest
     for zone in (f"{longest}b", "", ".", "zen..org", "a b.org", "\x1b[31m.org"):
         with pytest.raises(UsageError):
-            check_zone(zone)
+            validate_zone(zone)
 
 
 @pytest.mark.parametrize(

@@ -180,13 +180,13 @@ good. Release ip_def456? [y/N] \
 
 
 def lines_of(value: Result | DedicatedIP, width: int = 80) -> list[str]:
-    """Give the lines that a terminal of that width shows, without their colours."""
+    """Return the lines that a terminal of that width shows, without their colours."""
     result = details_of(value, NOW) if isinstance(value, DedicatedIP) else value
     return ["".join(cell.text for cell in line) for line in views.of(result, NOW, width).lines]
 
 
 def server_with(world: World, *ips: object) -> World:
-    """Give the world another server, which answers every list with these IPs, byte for byte."""
+    """Return the world another server, which answers every list with these IPs, byte for byte."""
     body = json.dumps({"success": True, "ips": ips}).encode()  # ASCII: a lone surrogate passes
     return replace(
         world, transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body))
@@ -194,13 +194,13 @@ def server_with(world: World, *ips: object) -> World:
 
 
 def without_colour(world: World, columns: int) -> World:
-    """Give the world a terminal of that width and without colours."""
+    """Return the world a terminal of that width and without colours."""
     world.environ.update(COLUMNS=str(columns), NO_COLOR="1")
     return world
 
 
 def table_of(ips: Sequence[DedicatedIP], width: int = 80) -> list[str]:
-    """Give the lines of the table of IPs, without what is said of the account below."""
+    """Return the lines of the table of IPs, without what is said of the account below."""
     table = views.ip_table(ips, NOW, width)
     return ["".join(cell.text for cell in line) for line in table.lines]
 

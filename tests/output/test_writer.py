@@ -65,7 +65,7 @@ HOSTILE_ON_ONE_LINE = r"a\x1b[31mb c\x7f\x9b2Jd\ud800e\u202ef[bold]g"
 
 
 def answering(world: World, status: int, body: object) -> World:
-    """Give the world another server, which answers everything with one body."""
+    """Return the world another server, which answers everything with one body."""
     content = json.dumps(body).encode()  # ASCII: a lone surrogate passes
     return replace(
         world, transport=httpx.MockTransport(lambda _: httpx.Response(status, content=content))

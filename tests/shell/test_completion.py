@@ -48,13 +48,13 @@ api_key_command = "touch ran"
 
 @pytest.fixture(autouse=True)
 def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Give the folder that completion keeps IPs in, which is this test's own."""
+    """Return the folder that completion keeps IPs in, which is this test's own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path / "cache" / "misar-ips" / "completion"
 
 
 def offered(world: World, *words: str, script: str = "fish") -> list[str]:
-    """Give what is offered in the place of the last word: values, tabs, descriptions."""
+    """Return what is offered in the place of the last word: values, tabs, descriptions."""
     asking = World({**world.environ, shells.VARIABLE: script}, world.emulator, world.transport)
     ran = asking.run(*words)
     assert (ran.code, ran.stderr) == (0, "")
@@ -347,7 +347,7 @@ def shell(
     server: EmulatorServer,
     tmp_path: Path,
 ) -> Shell:
-    """Give each shell in turn, at home in a folder of its own."""
+    """Return each shell in turn, at home in a folder of its own."""
     environ["MISARMAIL_BASE_URL"] = server.base_url
     return Shell(request.param, environ, tmp_path)
 
