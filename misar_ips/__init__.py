@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from misar_ips.version import __version__
+
 if TYPE_CHECKING:
     from misar_ips.api.client import Client
-    from misar_ips.api.models import DedicatedIP, WarmupStep
+    from misar_ips.api.models import DedicatedIP, RequestedIP, WarmupStep
     from misar_ips.errors import (
         APIError,
         ConfigError,
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
         UnauthorizedError,
         UsageError,
     )
-    from misar_ips.results import RequestedIP
-
-__version__ = "0.1.0"
 
 __all__ = [
     "APIError",
@@ -53,6 +52,7 @@ __all__ = [
     "UnauthorizedError",
     "UsageError",
     "WarmupStep",
+    "__version__",
 ]
 
 
@@ -65,7 +65,7 @@ def __getattr__(name: str) -> object:
     homes = {
         "Client": "api.client",
         "DedicatedIP": "api.models",
-        "RequestedIP": "results",
+        "RequestedIP": "api.models",
         "WarmupStep": "api.models",
     }
     return getattr(import_module(f"misar_ips.{homes.get(name, 'errors')}"), name)

@@ -58,7 +58,7 @@ def _exit_code(argv: Sequence[str] | None, session: Session | None, *, is_alone:
 
 def _run(arguments: list[str], session: Session) -> None:
     if arguments == ["--version"]:  # answered without Typer, in a quarter of the time
-        from misar_ips import __version__
+        from misar_ips.version import __version__
 
         session.output.line(f"misar-ips {__version__}")
         return

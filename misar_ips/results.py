@@ -26,14 +26,6 @@ PASS, WARNING, FAIL = "pass", "warning", "fail"
 
 
 @dataclass(frozen=True, slots=True)
-class RequestedIP:
-    """A newly ordered IP. ``message`` is the server's word, or ours where its answer was lost."""
-
-    ip: DedicatedIP
-    message: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ChangedIP:
     """An IP as it is after it was ordered or changed."""
 

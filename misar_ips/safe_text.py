@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 _COMMAND = re.compile("`[^`]+`")
 _NO_BREAK = "\xa0"  # a space where no line ends; `plain` leaves none of them in a text
@@ -59,8 +55,3 @@ def without_keys(text: str) -> str:
 def holds_key(text: str) -> bool:
     """Return whether an API key stands in the text."""
     return without_keys(text) != text
-
-
-def rfc3339(time: datetime | None) -> str:
-    """Return a UTC time as RFC 3339 writes it, with a fraction only where there is one."""
-    return "" if time is None else time.isoformat().replace("+00:00", "Z")

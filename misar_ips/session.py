@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import httpx
 
     from misar_ips.api.client import Client
-    from misar_ips.config import Profile
+    from misar_ips.config.file import Profile
+    from misar_ips.dns.nameservers import Nameserver
     from misar_ips.dns.resolver import Limits, Resolver
     from misar_ips.emulator.store import Store
-    from misar_ips.hostnames import Nameserver
 
 _DEMO_URL = "http://localhost/mail/v1"
 _DEMO_KEY = "msk_demo"
@@ -78,7 +78,7 @@ class Session:
     @cached_property
     def profile(self) -> Profile:
         """The profile to use; its warnings are given when it is first asked for."""
-        from misar_ips.config import choose_profile
+        from misar_ips.config.profiles import choose_profile
 
         profile = choose_profile(self._profile_name, self.environ)
         for warning in profile.warnings:
@@ -93,7 +93,7 @@ class Session:
     def client_for(self, profile: Profile) -> Client:
         """Return a client for any profile, saved or not yet."""
         from misar_ips.api.client import Client
-        from misar_ips.config import read_key
+        from misar_ips.config.profiles import read_key
 
         log = self.output.debug if self.output.verbose else None
         if profile.is_demo:
@@ -122,7 +122,8 @@ class Session:
 
     def resolver(self, nameservers: Sequence[Nameserver], limits: Limits | None = None) -> Resolver:
         """Return what asks DNS: these nameservers, else the system's; in the demo, else nobody."""
-        from misar_ips.dns.resolver import Limits, Resolver, system_nameservers
+        from misar_ips.dns.nameservers import system_nameservers
+        from misar_ips.dns.resolver import Limits, Resolver
 
         limits = self._dns_limits or limits or Limits()
         log = self.output.debug if self.output.verbose else None

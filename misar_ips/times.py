@@ -1,11 +1,15 @@
-"""Durations as people write and read them: 90s, 15m, 24h, 28d; 3 h 20 min."""
+"""Durations as people write and read them (90s, 15m, 24h, 28d; 3 h 20 min), and RFC 3339."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from misar_ips.errors import UsageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _DURATION = "([0-9]{1,9})([smhd])"
 _LENGTHS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}  # seconds
@@ -43,3 +47,8 @@ def in_words(seconds: float) -> str:
             parts.append(f"{number} {unit}")
     first_two = [part for part in parts[:2] if not part.startswith("0 ")]
     return " ".join(first_two) or "0 s"
+
+
+def rfc3339(time: datetime | None) -> str:
+    """Return a UTC time as RFC 3339 writes it, with a fraction only where there is one."""
+    return "" if time is None else time.isoformat().replace("+00:00", "Z")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from misar_ips import __version__
 from misar_ips.cli import whole_app
 from misar_ips.cli.examples import EXIT_CODES, LESSONS
 from misar_ips.cli.help import groups, meaning, term, usage
 from misar_ips.errors import ExitCode
+from misar_ips.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from misar_ips.dns.nameservers import Nameserver
     from misar_ips.dns.resolver import Limits
-    from misar_ips.hostnames import Nameserver
 
 KEY = key_watch.KEY
 PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]

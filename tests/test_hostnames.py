@@ -14,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from misar_ips import UsageError
-from misar_ips.hostnames import canonical_address, validate_hostname, validate_id, validate_pool
+from misar_ips.api.arguments import validate_id, validate_pool
+from misar_ips.hostnames import canonical_address, validate_hostname
 from misar_ips.safe_text import one_line, plain
 from misar_ips.times import parse_duration
 from tests.conftest import Ran, World

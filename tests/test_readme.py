@@ -18,7 +18,7 @@ import pytest
 
 from misar_ips import errors
 from misar_ips.cli.examples import LESSONS
-from misar_ips.config import choose_profile
+from misar_ips.config.profiles import choose_profile
 from misar_ips.emulator.faults import KINDS
 from scripts.readme import examples, with_examples_run
 

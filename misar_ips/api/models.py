@@ -133,6 +133,13 @@ class DedicatedIP(NamedTuple):
         return canonical_address(self.address) == address
 
 
+class RequestedIP(NamedTuple):
+    """A newly ordered IP. ``message`` is the server's word, or ours where its answer was lost."""
+
+    ip: DedicatedIP
+    message: str | None = None
+
+
 def whole_days(start: datetime | None, now: datetime) -> int | None:
     """Return the whole days from ``start`` to ``now``, 0 for a start in the future."""
     return None if start is None else max(0, (now - start).days)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from misar_ips.safe_text import rfc3339
+from misar_ips.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -99,7 +99,7 @@ def advance(
     db: DatabaseOption = None,
 ) -> None:
     """Move the emulator's clock on, and say what it shows then."""
-    from misar_ips.safe_text import rfc3339
+    from misar_ips.times import rfc3339
 
     context.obj.forget_seen_ips()
     now = context.obj.emulator_store(db).advance(parse_duration(duration))

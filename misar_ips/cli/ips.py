@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from misar_ips import __version__
+from misar_ips.api.arguments import validate_changes, validate_goal, validate_id
 from misar_ips.cli.help import HelpfulCommand, HelpfulGroup
 from misar_ips.cli.options import (
     DNS,
@@ -21,8 +21,9 @@ from misar_ips.cli.options import (
     open_session,
 )
 from misar_ips.commands.list import in_order
-from misar_ips.hostnames import validate_changes, validate_goal, validate_id, validate_zone
+from misar_ips.hostnames import validate_zone
 from misar_ips.times import parse_duration, parse_interval
+from misar_ips.version import __version__
 
 app = typer.Typer(
     name="misar-ips",

@@ -4,15 +4,10 @@ from typing import Annotated
 
 import typer
 
+from misar_ips.api.arguments import validate_field, validate_id, validate_pool
 from misar_ips.cli.help import COMMON
-from misar_ips.commands.list import validate_field
-from misar_ips.hostnames import (
-    Nameserver,
-    validate_hostname,
-    validate_id,
-    validate_pool,
-    validate_resolver,
-)
+from misar_ips.dns.nameservers import Nameserver, validate_resolver
+from misar_ips.hostnames import validate_hostname
 from misar_ips.session import Session
 
 SET_UP = "Set-up and tests"

@@ -43,16 +43,17 @@ def add_profile(
     debug: DebugOption = False,
 ) -> None:
     """Save an API key: typed unseen or read from standard input, and tried once."""
-    from misar_ips import config
+    from misar_ips.api import credentials
     from misar_ips.commands import profile as profiles
+    from misar_ips.config.file import Profile
 
     session = open_session(context, None, json=json, debug=debug)
-    wanted = config.Profile(
+    wanted = Profile(
         name=name,
-        base_url=config.DEFAULT_BASE_URL
+        base_url=credentials.DEFAULT_BASE_URL
         if base_url is None
-        else config.validate_base_url(base_url),
-        timeout=config.validate_timeout(timeout),
+        else credentials.validate_base_url(base_url),
+        timeout=credentials.validate_timeout(timeout),
         api_key_command=api_key_command,
     )
     profiles.add(session, wanted, make_default=default, replacing=replace)
@@ -76,7 +77,7 @@ def use_profile(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
 ) -> None:
     """Make a profile the default one."""
-    from misar_ips import config
+    from misar_ips.config import profiles as config
 
     config.set_default_profile(context.obj.environ, name)
     context.obj.output.note(f"Profile {name} is the default now.")
@@ -88,7 +89,7 @@ def remove_profile(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
 ) -> None:
     """Forget a profile and its key."""
-    from misar_ips import config
+    from misar_ips.config import profiles as config
 
     none_is_default = config.remove_profile(context.obj.environ, name)
     what_now = " No profile is the default now." if none_is_default else ""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from misar_ips import config
 from misar_ips.api.models import DedicatedIP
+from misar_ips.config import profiles as config
 from misar_ips.dns import verdicts as checks
 from misar_ips.dns.verdicts import Subject
 from misar_ips.errors import (
@@ -24,9 +24,9 @@ from misar_ips.hostnames import canonical_address
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from misar_ips.dns.nameservers import Nameserver
     from misar_ips.dns.resolver import Address
     from misar_ips.dns.verdicts import CheckedIP
-    from misar_ips.hostnames import Nameserver
     from misar_ips.output.writer import Output
     from misar_ips.session import Session
 

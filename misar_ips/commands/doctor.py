@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from misar_ips import __version__, config
+from misar_ips.api import credentials
+from misar_ips.config import profiles as config
+from misar_ips.config.file import config_path
 from misar_ips.errors import (
     APIError,
     CheckFailedError,
@@ -27,15 +29,17 @@ from misar_ips.errors import (
     UnauthorizedError,
     root_cause,
 )
+from misar_ips.hostnames import is_loopback
 from misar_ips.results import FAIL, PASS, WARNING, Finding
 from misar_ips.shell import scripts as shells
 from misar_ips.times import in_words
+from misar_ips.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from misar_ips.api.reply import Reply
-    from misar_ips.config import Profile
+    from misar_ips.config.file import Profile
     from misar_ips.session import Session
 
 _MOST_CLOCKS_DIFFER = 60.0  # seconds
@@ -82,7 +86,7 @@ def program_and_platform() -> str:
 
 def _configuration(environ: Mapping[str, str]) -> Iterator[Finding]:
     try:
-        path = config.config_path(environ)
+        path = config_path(environ)
         profiles, default = config.read_profiles(environ)
     except ConfigError as error:
         yield _failed("configuration", error)
@@ -164,20 +168,20 @@ def _key(profile: Profile) -> str:
     if profile.api_key is None:
         return f"Printed by the api_key_command of profile {profile.name}."
     source = f"profile {profile.name}" if profile.name else profile.source
-    return f"{config.mask_key(profile.api_key)}, from {source}."
+    return f"{credentials.mask_key(profile.api_key)}, from {source}."
 
 
 def _source_of_url(profile: Profile, environ: Mapping[str, str]) -> str:
     if profile.source == config.KEY_VARIABLE and config.BASE_URL_VARIABLE in environ:
         return f"from {config.BASE_URL_VARIABLE}"
-    if profile.base_url == config.DEFAULT_BASE_URL:
+    if profile.base_url == credentials.DEFAULT_BASE_URL:
         return "the default"
     return f"from profile {profile.name}"
 
 
 def _api(session: Session, profile: Profile) -> Iterator[Finding]:
     """Ask the API for the list, once, and give what that tells."""
-    is_near = profile.is_demo or config.is_loopback(urlsplit(profile.base_url).hostname or "")
+    is_near = profile.is_demo or is_loopback(urlsplit(profile.base_url).hostname or "")
     try:
         with session.client_for(profile) as client:
             started = session.clock()

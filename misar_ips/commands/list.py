@@ -4,25 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from misar_ips.errors import UsageError
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from misar_ips.api.models import DedicatedIP
-
-FIELDS = ("id", "address", "rdns", "pool", "warmup_status", "warmup_percent", "created_at")
-
-
-def validate_field(text: str) -> str:
-    """Return the name of a field.
-
-    Raises:
-        UsageError: nothing can be sorted by that.
-    """
-    if text not in FIELDS:
-        raise UsageError(f"`{text}` can't be sorted by.", hint=f"Fields: {', '.join(FIELDS)}.")
-    return text
 
 
 def in_order(ips: Iterable[DedicatedIP], field: str | None) -> tuple[DedicatedIP, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from misar_ips import config
+from misar_ips.api import credentials
+from misar_ips.config import profiles as config
+from misar_ips.config.file import config_path
 from misar_ips.errors import ConfigError
 from misar_ips.results import ProfileEntry
 from misar_ips.safe_text import without_keys
 
 if TYPE_CHECKING:
-    from misar_ips.config import Profile
+    from misar_ips.config.file import Profile
     from misar_ips.session import Session
 
 
@@ -32,7 +34,7 @@ def add(session: Session, wanted: Profile, *, make_default: bool, replacing: boo
     if trouble:
         session.output.warning(f"The key was saved, but could not be tried. {trouble.message}")
     session.output.result(_entry(profile, default=is_default))
-    session.output.note(f"Saved profile {profile.name} in {config.config_path(session.environ)}.")
+    session.output.note(f"Saved profile {profile.name} in {config_path(session.environ)}.")
 
 
 def entries(session: Session) -> list[ProfileEntry]:
@@ -52,7 +54,7 @@ def _entry(profile: Profile, *, default: bool) -> ProfileEntry:
         name=profile.name,
         base_url=profile.base_url,
         timeout=profile.timeout,
-        api_key=config.mask_key(profile.api_key) if profile.api_key else None,
+        api_key=credentials.mask_key(profile.api_key) if profile.api_key else None,
         api_key_command=without_keys(profile.api_key_command or "") or None,
         default=default,
     )
@@ -64,4 +66,4 @@ def _ask_key(session: Session) -> str:
     except UnicodeDecodeError:
         # `from None`: that error holds what was typed.
         raise ConfigError("The API key from standard input is no text.") from None
-    return config.validate_key(key, "standard input")
+    return credentials.validate_key(key, "standard input")

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from misar_ips.hostnames import Nameserver
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -20,9 +18,10 @@ if TYPE_CHECKING:
     from dns.rdata import Rdata
     from dns.rdtypes.ANY.TXT import TXT
 
+    from misar_ips.dns.nameservers import Nameserver
+
 Address: TypeAlias = IPv4Address | IPv6Address
 
-SYSTEM_FILE = "/etc/resolv.conf"
 
 _ADDRESS_RECORDS = {4: "A", 6: "AAAA"}
 _MOST_ALIASES = 16  # CNAMEs in a row, as many as the large resolvers follow
@@ -58,19 +57,6 @@ class Answer:
     exists: bool = True
     problem: str = ""
     note: str = ""
-
-
-def system_nameservers(file: str = SYSTEM_FILE) -> tuple[Nameserver, ...]:
-    """Return the resolvers that this machine is set up with, none where it is not set up."""
-    import dns.exception
-    import dns.resolver
-
-    try:
-        resolver = dns.resolver.Resolver(filename=file)
-    except (dns.exception.DNSException, OSError, ValueError):
-        return ()
-    addresses = [str(nameserver) for nameserver in resolver.nameservers]
-    return tuple(Nameserver(address, resolver.port) for address in addresses)
 
 
 class Resolver:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from misar_ips.api.models import DedicatedIP
-from misar_ips.safe_text import plain, rfc3339
+from misar_ips.safe_text import plain
+from misar_ips.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from misar_ips.hostnames import DOCUMENTED_POOLS, GOALS
+from misar_ips.api.arguments import DOCUMENTED_POOLS, GOALS
 from misar_ips.shell import scripts as shells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from misar_ips.config import Profile
+    from misar_ips.config.file import Profile
     from misar_ips.session import Session
     from misar_ips.shell.seen_ips import SeenIP
 
@@ -178,7 +178,7 @@ def _described(values: Mapping[str, str]) -> list[Offer]:
 
 
 def _sort_fields() -> tuple[str, ...]:
-    from misar_ips.commands.list import FIELDS
+    from misar_ips.api.arguments import FIELDS
 
     return tuple(FIELDS)
 
@@ -196,7 +196,8 @@ def _pools(line: _Line, session: Session) -> Iterator[Offer]:
 
 
 def _profiles(line: _Line, session: Session) -> Iterator[Offer]:
-    from misar_ips.config import DEMO, read_profiles
+    from misar_ips.config.file import DEMO
+    from misar_ips.config.profiles import read_profiles
     from misar_ips.errors import ConfigError
 
     if line.command.name == "add":
@@ -215,7 +216,7 @@ def _profiles(line: _Line, session: Session) -> Iterator[Offer]:
 
 def _seen(line: _Line, session: Session) -> Sequence[SeenIP]:
     """Return the account's IPs, as they were within the last minute; none where that takes long."""
-    from misar_ips.config import choose_profile
+    from misar_ips.config.profiles import choose_profile
     from misar_ips.errors import ConfigError
     from misar_ips.shell import seen_ips
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from misar_ips.config import Profile
+    from misar_ips.config.file import Profile
 
 _KEPT_FOR = 60.0  # seconds
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from misar_ips.config import Profile, save_profile
+from misar_ips.config.file import Profile
+from misar_ips.config.profiles import save_profile
+from misar_ips.dns.nameservers import Nameserver
 from misar_ips.dns.resolver import Limits
 from misar_ips.dns.verdicts import looks_generic
-from misar_ips.hostnames import Nameserver
 from tests.conftest import KEY, Ran, World, run_process
 from tests.dns.server import DNSServer
 from tests.test_terminal import CTRL_C, TerminalRun

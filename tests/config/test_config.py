@@ -22,7 +22,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from misar_ips import ConfigError
-from misar_ips.config import Profile, choose_profile, mask_key, read_key, save_profile
+from misar_ips.api.credentials import mask_key
+from misar_ips.config.file import Profile
+from misar_ips.config.profiles import choose_profile, read_key, save_profile
 from tests.conftest import KEY, Ran, World, run_process
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from misar_ips.config import Profile, save_profile
+from misar_ips.config.file import Profile
+from misar_ips.config.profiles import save_profile
 from tests.conftest import KEY, Ran, run_process
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ import signal
 import sys
 from pathlib import Path
 
-from misar_ips.config import Profile, save_profile
+from misar_ips.config.profiles import Profile, save_profile
 
 FOLDER = Path(sys.argv[1])
 NOTE = FOLDER.with_name("step")  # which the killed one leaves its last step in

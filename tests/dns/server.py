@@ -17,7 +17,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from misar_ips.hostnames import Nameserver
+from misar_ips.dns.nameservers import Nameserver
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from misar_ips.dns.resolver import Answer, Limits, Resolver, system_nameservers
+from misar_ips.dns.nameservers import Nameserver, system_nameservers, validate_resolver
+from misar_ips.dns.resolver import Answer, Limits, Resolver
 from misar_ips.errors import UsageError
-from misar_ips.hostnames import Nameserver, validate_resolver, validate_zone
+from misar_ips.hostnames import validate_zone
 from tests.dns.server import DNSServer
 
 if TYPE_CHECKING:

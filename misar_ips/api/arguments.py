@@ -1,0 +1,108 @@
+"""What a caller may name of the API: an IP's id, a pool, settings, a field of the list.
+
+Ids end up in URLs, so each is validated here before anything is sent.
+"""
+
+from __future__ import annotations
+
+from misar_ips.errors import UsageError
+from misar_ips.hostnames import validate_hostname
+from misar_ips.safe_text import holds_key
+
+DOCUMENTED_POOLS = ("transactional", "marketing")
+"""The pools the reference names. Others exist, so any name is passed on."""
+
+
+GOALS = ("provisioned", "warmed")
+"""What an IP can be waited for to be."""
+
+
+_SEE_IDS = "`misar-ips list` shows the ids."
+_LONGEST_ID = 1000  # characters; a URL that is much longer can't be sent
+
+
+def validate_id(text: str) -> str:
+    """Return the id, if it can stand as one path segment once percent-encoded.
+
+    Raises:
+        UsageError: it is empty, ``.`` or ``..``, holds control characters or broken text, or is
+            an API key, which servers would log with the path.
+    """
+    if not text:
+        raise UsageError("The IP's id is empty.", hint=_SEE_IDS)
+    if holds_key(text):
+        raise UsageError(f"{text} is an API key and no IP's id.", hint=_SEE_IDS)
+    if text in {".", ".."}:
+        raise UsageError(f"`{text}` is no IP's id.", hint=_SEE_IDS)
+    if not text.isprintable():  # control characters, and bytes that were no UTF-8
+        raise UsageError("The IP's id has a character in it that no id has.", hint=_SEE_IDS)
+    if len(text) > _LONGEST_ID:
+        raise UsageError("The IP's id is longer than any id.", hint=_SEE_IDS)
+    return text
+
+
+def validate_pool(text: str) -> str:
+    """Return the pool's name, if there is one.
+
+    Raises:
+        UsageError: it is empty or can't be sent, or an API key, which everybody would see.
+    """
+    if holds_key(text):
+        raise UsageError(f"{text} is an API key and no pool.")
+    if not text.strip() or not text.isprintable():
+        raise UsageError(
+            "The pool's name is empty or has control characters in it.",
+            hint=f"The documented pools are {' and '.join(DOCUMENTED_POOLS)}.",
+        )
+    return text
+
+
+def validate_goal(text: str) -> str:
+    """Return what is to be waited for.
+
+    Raises:
+        UsageError: an IP never gets there.
+    """
+    if text not in GOALS:
+        raise UsageError(f"`{text}` can't be waited for.", hint=f"Goals: {' and '.join(GOALS)}.")
+    return text
+
+
+def validate_settings(pool: str | None, rdns: str | None) -> dict[str, str]:
+    """Return the settings that were given, checked, under the API's names.
+
+    Raises:
+        UsageError: one of them can't be sent.
+    """
+    settings = {}
+    if pool is not None:
+        settings["pool"] = validate_pool(pool)
+    if rdns is not None:
+        settings["rdns"] = validate_hostname(rdns)
+    return settings
+
+
+def validate_changes(pool: str | None, rdns: str | None) -> dict[str, str]:
+    """Return the settings to change, checked, under the API's names.
+
+    Raises:
+        UsageError: one of them can't be sent, or there is none.
+    """
+    changes = validate_settings(pool, rdns)
+    if not changes:
+        raise UsageError("Nothing to change was given.", hint="Give --pool, --rdns or both.")
+    return changes
+
+
+FIELDS = ("id", "address", "rdns", "pool", "warmup_status", "warmup_percent", "created_at")
+
+
+def validate_field(text: str) -> str:
+    """Return the name of a field.
+
+    Raises:
+        UsageError: nothing can be sorted by that.
+    """
+    if text not in FIELDS:
+        raise UsageError(f"`{text}` can't be sorted by.", hint=f"Fields: {', '.join(FIELDS)}.")
+    return text
