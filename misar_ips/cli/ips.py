@@ -279,7 +279,7 @@ def release_ips(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Return IPs, after asking. A warmed IP's reputation is lost for good."""
+    """Release IPs, after asking. A warmed IP's reputation is lost for good."""
     session = open_session(context, profile, json=json, debug=debug)
     from misar_ips.commands import release
 
