@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from misar_ips.version import __version__
+from misar_ips.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from misar_ips.api.client import Client
@@ -52,7 +52,6 @@ __all__ = [
     "UnauthorizedError",
     "UsageError",
     "WarmupStep",
-    "__version__",
 ]
 
 

@@ -5,42 +5,40 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import FrameType
 
     from misar_ips.errors import MisarError
     from misar_ips.session import Session
 
 _MOST_TOOLS = 6  # that can watch a run at once, says the documentation of sys.monitoring
 _COMPLETION_VARIABLE = "_MISAR_IPS_COMPLETE"  # what the shells' completion scripts set
+_ENDING = [
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+]
+_INTERRUPTED = 130
 
 
-def main(
-    argv: Sequence[str] | None = None, session: Session | None = None, *, is_alone: bool = False
-) -> int:
-    """Run the program and give its exit code, which errors.ExitCode explains.
-
-    ``is_alone`` tells that the process is the program's alone: libraries are then loaded without
-    what only others would use.
-    """
-    from misar_ips.errors import ExitCode
-
+def main(argv: Sequence[str] | None = None, session: Session | None = None) -> int:
+    """Run the program and return its exit code, which errors.ExitCode explains."""
     try:
-        return _exit_code(argv, session, is_alone=is_alone)
+        return _exit_code(argv, session)
     except KeyboardInterrupt:  # another one, or one while an error was being told
-        return ExitCode.INTERRUPTED
+        return _INTERRUPTED
 
 
-def _exit_code(argv: Sequence[str] | None, session: Session | None, *, is_alone: bool) -> int:
+def _exit_code(argv: Sequence[str] | None, session: Session | None) -> int:
     from misar_ips.errors import ExitCode
     from misar_ips.session import Session
 
     arguments = list(sys.argv[1:] if argv is None else argv)
-    session = session or Session(is_alone=is_alone)
+    session = session or Session()
     # Read ahead of Typer, so that even an error in the arguments comes in the form asked for.
     session.output.json = "--json" in arguments
     session.output.verbose = "--debug" in arguments
@@ -85,11 +83,11 @@ def _run(arguments: list[str], session: Session) -> None:
 
 
 def _report(error: Exception | KeyboardInterrupt, session: Session) -> int:
-    """Tell of an error in the form asked for, and give its exit code."""
+    """Tell of an error in the form asked for, and return its exit code."""
     if isinstance(error, KeyboardInterrupt):
         known: MisarError = _stopped(error, session)
     else:
-        known = _as_ours(error)
+        known = _as_ours(error, session)
     try:
         if session.output.verbose:
             session.output.traceback(error)
@@ -100,42 +98,66 @@ def _report(error: Exception | KeyboardInterrupt, session: Session) -> int:
 
 
 def _stopped(interrupt: KeyboardInterrupt, session: Session) -> MisarError:
-    """Return Ctrl-C as an error that says what was, or may have been, carried out before it."""
-    from misar_ips.errors import StoppedError
+    """Return Ctrl-C, or another signal, as an error that says what was, or may be, carried out."""
+    from misar_ips.errors import StoppedError, StopSignal
 
     notes = getattr(interrupt, "__notes__", [])
     if not notes and session.carried_out():
         notes = [f"Before that, {' and '.join(session.carried_out())}."]
-    return StoppedError(" ".join(["Stopped.", *notes]))
+    number = interrupt.number if isinstance(interrupt, StopSignal) else signal.SIGINT
+    return StoppedError(" ".join(["Stopped.", *notes]), signal_number=number)
 
 
-def _as_ours(error: Exception) -> MisarError:
-    """Return whatever was raised as an error of ours, so that no traceback reaches a user."""
+def _as_ours(error: Exception, session: Session) -> MisarError:
+    """Return whatever was raised as an error of ours, so that no traceback reaches a user.
+
+    Where what was carried out could not be told, the error begins with it.
+    """
     from typer import TyperException
 
-    from misar_ips.errors import MisarError, UsageError
+    from misar_ips.errors import MisarError, OutputError, UsageError
 
-    if isinstance(error, MisarError):
-        return error
     if isinstance(error, TyperException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "misar-ips"
         message = error.format_message()
         sentence = message if message.endswith((".", "?")) else f"{message}."
         return UsageError(sentence, hint=f"See `{command} --help`.")
-    return MisarError(
-        f"Something unexpected happened: {type(error).__name__}: {error}.",
-        hint="This is a fault in misar-ips; `--debug` shows where.",
+    if isinstance(error, MisarError) and not isinstance(error, OutputError):
+        return error
+    known = (
+        error
+        if isinstance(error, OutputError)
+        else MisarError(
+            f"Something unexpected happened: {type(error).__name__}: {error}.",
+            hint="This is a fault in misar-ips; `--debug` shows where.",
+        )
     )
+    done = " and ".join(session.carried_out())
+    return known.with_context(f"{done}.") if done else known
 
 
 def run() -> None:
     """Run the program as a process of its own, and end that process."""
+    # Before anything is loaded, and after everything was told, a signal ends it without a word.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
     gc.disable()  # what a short run leaves behind, its end takes away
+    from misar_ips.errors import StopSignal
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        raise StopSignal(number)
+
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup leaves SIGHUP
+            signal.signal(number, stop)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        code = main(is_alone=True)
+        code = main()
     except SystemExit as done:  # how Typer ends when a shell asked it for completions
         code = done.code if isinstance(done.code, int) else 0
+    finally:
+        for number in (signal.SIGINT, *_ENDING):
+            signal.signal(number, signal.SIG_IGN)
     _end_at_once(code)
     sys.exit(code)
 

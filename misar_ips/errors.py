@@ -16,11 +16,12 @@
     │   ├── RateLimitError             rate_limited               7
     │   └── RejectedError              rejected                   8
     ├── NetworkError                   network                    9
+    │   └── ProxyError                 network                    9
     ├── OutcomeUnknownError            outcome_unknown           10
     ├── WaitTimeoutError               wait_timeout              11
     ├── WaitFailedError                wait_failed               11
     ├── CheckFailedError               check_failed              12
-    └── StoppedError                   interrupted              130
+    └── StoppedError                   interrupted              130   and 129, 131, 143
 
 Each class knows its code in ``--json`` errors and its exit code; both are promises to scripts.
 """
@@ -28,7 +29,7 @@ Each class knows its code in ``--json`` errors and its exit code; both are promi
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from misar_ips.safe_text import without_keys
 
@@ -52,23 +53,42 @@ class ExitCode(IntEnum):
     OUTCOME_UNKNOWN = 10
     WAIT_FAILED = 11
     CHECK_FAILED = 12
+    HANGUP = 129
     INTERRUPTED = 130
+    QUIT = 131
+    TERMINATED = 143
 
 
 class MisarError(Exception):
     """The root of every error this package raises on purpose.
 
     ``message`` says what happened, and to which IP; ``hint`` says what to do next. A key that was
-    given in the place of something else is cut in both.
+    given in the place of something else is cut in both. ``maybe_applied`` tells whether the request
+    that failed may have been carried out all the same. An error is never changed after it was made.
     """
 
     code: ClassVar[str] = "internal_error"
-    exit_code: ClassVar[ExitCode] = ExitCode.FAILED
+    exit_code: ExitCode = ExitCode.FAILED
+    maybe_applied: bool = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         self.message = without_keys(message)
         self.hint = without_keys(hint) if hint else hint
         super().__init__(self.message)
+
+    def with_context(
+        self, before: str = "", *, hint: str | None = None, maybe_applied: bool = False
+    ) -> Self:
+        """Return a new error of the same kind and facts, whose message begins with ``before``.
+
+        ``hint``, where it is given, takes the place of the old one.
+        """
+        kind = type(self)
+        other = kind.__new__(kind)
+        other.__dict__.update(self.__dict__)
+        other.maybe_applied = self.maybe_applied or maybe_applied
+        MisarError.__init__(other, f"{before} {self.message}".strip(), hint=hint or self.hint)
+        return other
 
     def to_json(self) -> dict[str, object]:
         """Return the value of ``error`` in ``--json`` output; unknown facts are left out."""
@@ -118,11 +138,9 @@ class APIError(MisarError):
 
     ``status`` is the HTTP status, ``details`` what the server said of each field, ``retry_after``
     the seconds it asked to be left alone, ``plan`` and ``upgrade_url`` its plan refusal.
-    ``maybe_applied`` tells whether an earlier attempt may have been carried out all the same.
     """
 
     code = "api_error"
-    maybe_applied = False
 
     def __init__(  # noqa: PLR0913 - one argument for each fact that scripts are promised
         self,
@@ -134,8 +152,10 @@ class APIError(MisarError):
         retry_after: float | None = None,
         plan: str | None = None,
         upgrade_url: str | None = None,
+        maybe_applied: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
+        self.maybe_applied = maybe_applied
         self.status = status
         self.details = details
         self.retry_after = retry_after
@@ -201,21 +221,21 @@ class RejectedError(APIError):
 
 
 class NetworkError(MisarError):
-    """DNS, connect, TLS, timeout, or a connection lost.
-
-    ``sent`` tells whether a request may have reached the server, ``transient`` whether another
-    try may fare better.
-    """
+    """DNS, connect, TLS, timeout, or a connection lost; ``transient`` ones may pass."""
 
     code = "network"
     exit_code = ExitCode.NETWORK
 
     def __init__(
-        self, message: str, *, hint: str | None = None, sent: bool, transient: bool = True
+        self, message: str, *, hint: str | None = None, maybe_applied: bool, transient: bool = True
     ) -> None:
         super().__init__(message, hint=hint)
-        self.sent = sent
+        self.maybe_applied = maybe_applied
         self.transient = transient
+
+
+class ProxyError(NetworkError):
+    """The proxy on the way to the server is not known, can't be reached, or refuses."""
 
 
 class OutcomeUnknownError(MisarError):
@@ -247,10 +267,22 @@ class CheckFailedError(MisarError):
 
 
 class StoppedError(MisarError):
-    """Ctrl-C."""
+    """Stopped by Ctrl-C or another signal; the exit code is 128 and the signal's number."""
 
     code = "interrupted"
     exit_code = ExitCode.INTERRUPTED
+
+    def __init__(self, message: str, *, signal_number: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = ExitCode(128 + signal_number)
+
+
+class StopSignal(KeyboardInterrupt):
+    """A signal that ends the program: SIGTERM, SIGHUP or SIGQUIT, by its ``number``."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 def root_cause(error: BaseException) -> BaseException:

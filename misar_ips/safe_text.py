@@ -6,6 +6,7 @@ import re
 import textwrap
 
 _COMMAND = re.compile("`[^`]+`")
+_SHORTEST_SECRET = 8  # characters
 _NO_BREAK = "\xa0"  # a space where no line ends; `plain` leaves none of them in a text
 
 
@@ -55,3 +56,30 @@ def without_keys(text: str) -> str:
 def holds_key(text: str) -> bool:
     """Return whether an API key stands in the text."""
     return without_keys(text) != text
+
+
+def cut_from(text: str, secret: str, shown: str = "…") -> str:
+    """Return a text without a secret, as it is or in the spellings of JSON and of URLs.
+
+    A secret of less than eight characters may be in a text by chance, and is left.
+    """
+    if len(secret) < _SHORTEST_SECRET:
+        return text
+    for spelling in _spellings(secret):
+        text = text.replace(spelling, shown)
+    return text
+
+
+def _spellings(secret: str) -> set[str]:
+    import json
+    from urllib.parse import quote, quote_plus
+
+    in_json = json.dumps(secret)[1:-1]
+    return {
+        secret,
+        in_json,
+        in_json.replace("/", r"\/"),
+        quote(secret),
+        quote(secret, safe=""),
+        quote_plus(secret),
+    }

@@ -8,7 +8,6 @@ import time
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cached_property
-from types import ModuleType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from misar_ips.output.writer import Output
@@ -36,7 +35,7 @@ class Session:
     Everything from outside comes in here: the environment, the streams, the network's
     ``transport``, a ``clock`` that counts seconds, how to ``sleep``, the ``jitter`` of waits (a
     number from 0 to 1), the system's ``nameservers``, and for how long they are asked
-    (``dns_limits``); tests bring their own. ``is_alone`` is main's.
+    (``dns_limits``); tests bring their own.
     """
 
     def __init__(  # noqa: PLR0913 - the outside world has as many sides
@@ -52,7 +51,6 @@ class Session:
         jitter: Callable[[], float] | None = None,
         nameservers: Callable[[], Sequence[Nameserver]] | None = None,
         dns_limits: Limits | None = None,
-        is_alone: bool = False,
     ) -> None:
         self.environ = environ
         self.output = Output(
@@ -64,7 +62,6 @@ class Session:
         self._jitter = jitter
         self._nameservers = nameservers
         self._dns_limits = dns_limits
-        self._is_alone = is_alone
         self._profile_name: str | None = None
         self._opened = ExitStack()
 
@@ -99,14 +96,13 @@ class Session:
         if profile.is_demo:
             transport = self._transport or self._demo_transport()
             return Client(_DEMO_KEY, _DEMO_URL, transport=transport, sleep=self.sleep, log=log)
-        if self._is_alone and "httpcore" not in sys.modules:
-            _load_half_of_httpcore()
         return Client(
             read_key(profile, self.environ),
             profile.base_url,
             timeout=profile.timeout,
             transport=self._transport,
             sleep=self.sleep,
+            clock=self.clock,
             jitter=self.jitter,
             log=log,
         )
@@ -180,24 +176,3 @@ class Session:
         from misar_ips.emulator.handler import Emulator
 
         return httpx.MockTransport(Emulator(self.emulator_store(), rate_limit=0))
-
-
-class _Hollow(ModuleType):
-    """A module that has every class it is asked for, and nothing in them."""
-
-    def __getattr__(self, name: str) -> type:
-        return type(name, (), {})
-
-
-def _load_half_of_httpcore() -> None:
-    """Load what httpx sends with, but not its asynchronous half, which takes 4 ms of a short run.
-
-    Nothing of ours runs that half. httpcore itself does without anyio where it is not installed.
-    """
-    hollow = {"anyio": None, "httpcore._async": _Hollow("httpcore._async")}
-    sys.modules.update(hollow)  # type: ignore[arg-type]  # None is how Python notes an absent module
-    try:
-        import httpcore  # noqa: F401 - to have it loaded
-    finally:
-        for name in hollow:
-            del sys.modules[name]

@@ -102,7 +102,7 @@ def loaded_by(*arguments: str, environ: dict[str, str], on_terminal: bool = Fals
         "class Stream(io.StringIO):\n"
         f"    def isatty(self): return {on_terminal}\n"
         "sys.stdout = Stream()\n"
-        "assert main(sys.argv[1:], is_alone=True) == 0\n"
+        "assert main(sys.argv[1:]) == 0\n"
         "print(*sys.modules, file=sys.stderr)\n"
     )
     done = subprocess.run(
@@ -165,28 +165,3 @@ def test_what_people_look_at_most_is_drawn_without_what_other_commands_need(
     loaded = loaded_by(*arguments, environ=environ, on_terminal=True)
     assert {"httpx", "rich.console", "misar_ips.output.ip_table"} <= loaded
     assert loaded & NOT_FOR_TABLES == set()
-
-
-def test_whoever_runs_the_program_beside_others_gets_all_of_httpcore(
-    environ: dict[str, str], server: EmulatorServer
-) -> None:
-    program = (
-        "import httpx\n"
-        "from misar_ips.__main__ import main\n"
-        "assert main(['list']) == 0\n"
-        "httpx.AsyncClient()\n"
-    )
-    subprocess.run(
-        [sys.executable, "-c", program],
-        env={**environ, "MISARMAIL_BASE_URL": server.base_url},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-
-
-def test_httpx_sends_without_its_asynchronous_half(
-    environ: dict[str, str], server: EmulatorServer
-) -> None:
-    loaded = loaded_by("list", environ={**environ, "MISARMAIL_BASE_URL": server.base_url})
-    assert "httpcore._sync.http11" in loaded
-    assert {name for name in loaded if name.startswith(("anyio", "httpcore._async"))} == set()

@@ -7,7 +7,7 @@ import re
 from misar_ips import errors
 from misar_ips.errors import MisarError
 
-DRAWN = re.compile(r"^ {4}([│├└─ ]*)(\w+Error) +(\w+) +(\d+)$", re.MULTILINE)
+DRAWN = re.compile(r"^ {4}([│├└─ ]*)(\w+Error) +(\w+) +(\d+)", re.MULTILINE)
 
 
 def drawn() -> list[tuple[int, str, str, int]]:
