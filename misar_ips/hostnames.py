@@ -15,12 +15,27 @@ _LONGEST_ZONE = _LONGEST_HOSTNAME - 64  # an IPv6 address in front of it takes 6
 
 
 def canonical_address(text: str | None) -> str | None:
-    """Return an IPv4 or IPv6 address in its one canonical spelling, None for anything else."""
+    """Return an IPv4 or IPv6 address in its one canonical spelling, None for anything else.
+
+    An IPv4 address that is mapped into IPv6 (RFC 4291 section 2.5.5.2) is the IPv4 address.
+    """
     from ipaddress import ip_address
 
     try:
-        return str(ip_address((text or "").strip()))
+        address = ip_address((text or "").strip())
     except ValueError:
+        return None
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def canonical_hostname(text: str | None) -> str | None:
+    """Return a hostname as DNS compares it (A-labels, small letters, no trailing dot).
+
+    None is returned for anything that is not a hostname of two labels or more.
+    """
+    try:
+        return validate_hostname((text or "").removesuffix(".")).lower()
+    except UsageError:
         return None
 
 

@@ -5,9 +5,14 @@ Ids end up in URLs, so each is validated here before anything is sent.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from misar_ips.errors import UsageError
-from misar_ips.hostnames import validate_hostname
+from misar_ips.hostnames import canonical_hostname, validate_hostname
 from misar_ips.safe_text import holds_key
+
+if TYPE_CHECKING:
+    from misar_ips.api.models import DedicatedIP
 
 DOCUMENTED_POOLS = ("transactional", "marketing")
 """The pools the reference names. Others exist, so any name is passed on."""
@@ -92,6 +97,31 @@ def validate_changes(pool: str | None, rdns: str | None) -> dict[str, str]:
     if not changes:
         raise UsageError("Nothing to change was given.", hint="Give --pool, --rdns or both.")
     return changes
+
+
+def different_settings(
+    ip: DedicatedIP, settings: dict[str, str], *, told_only: bool = False
+) -> dict[str, str | None]:
+    """Return what an IP has in place of the settings asked for; None where it has nothing.
+
+    With ``told_only``, what the server does not tell of the IP is not different. Names are compared
+    as DNS does, pools without regard to case.
+    """
+    actual = {"pool": ip.pool, "rdns": ip.rdns}
+    return {
+        name: actual[name]
+        for name, wanted in settings.items()
+        if not _is_same(actual[name], wanted) and not (told_only and actual[name] is None)
+    }
+
+
+def _is_same(actual: str | None, wanted: str) -> bool:
+    if actual is None:
+        return False
+    return actual.casefold() == wanted.casefold() or (
+        canonical_hostname(actual) is not None
+        and canonical_hostname(actual) == canonical_hostname(wanted)
+    )
 
 
 FIELDS = ("id", "address", "rdns", "pool", "warmup_status", "warmup_percent", "created_at")

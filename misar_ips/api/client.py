@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import random
-import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
-from misar_ips.api.arguments import validate_changes, validate_id, validate_settings
+from misar_ips.api.arguments import (
+    different_settings,
+    validate_changes,
+    validate_id,
+    validate_settings,
+)
 from misar_ips.api.credentials import (
     DEFAULT_BASE_URL,
     DEFAULT_TIMEOUT,
@@ -20,39 +24,44 @@ from misar_ips.api.credentials import (
     validate_key,
     validate_timeout,
 )
-from misar_ips.api.reply import LIST_HINT, Reply
-from misar_ips.api.sending import Sender, StoppedInTimeError
+from misar_ips.api.finding import Order, is_plain_id, named
+from misar_ips.api.models import RequestedIP
+from misar_ips.api.reply import COLLECTION, LIST_HINT, SUPPORT_HINT
+from misar_ips.api.sending import Sender
 from misar_ips.errors import (
     APIError,
-    InvalidResponseError,
     MisarError,
-    NetworkError,
     NotFoundError,
     OutcomeUnknownError,
+    RejectedError,
     UnauthorizedError,
 )
-from misar_ips.hostnames import canonical_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from types import TracebackType
 
     import httpx
 
-    from misar_ips.api.models import DedicatedIP, RequestedIP
+    from misar_ips.api.models import DedicatedIP, DetailedIP, IPList
+    from misar_ips.api.reply import Reply
 
-_PATH = "/dedicated-ips"
-_MOST_AT_ONCE = 10  # IPs; twice what the largest plan includes
-_BRIEFLY = 3.0  # seconds for what is nice to have
+_LOOKS, _SECONDS_BETWEEN_LOOKS = 3, 2.0  # at an IP that does not show its change yet
+_NO_ROUTE = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
+"""What a server without a way to release answers, for an IP that it still shows."""
+
+NO_ROUTE_HINT = f"The API seems to have no way to release it. {SUPPORT_HINT}"
 
 
 class Client:
     """MisarMail's dedicated-IP endpoints.
 
     ``timeout`` is in seconds, for one attempt's reply. ``transport`` puts something else in the
-    network's place. ``sleep`` and ``jitter`` (a number from 0 to 1) shape the waits between
-    attempts; ``log`` is given a line of text on each attempt and wait.
+    network's place. ``sleep``, ``clock`` (seconds) and ``jitter`` (a number from 0 to 1) shape the
+    waits between attempts; ``log`` is given a line of text on each attempt and wait; ``waiting``
+    is given what is waited for, and is entered for as long as that takes.
 
     Every method raises MisarError: ConfigError for a key or URL that can't be used, UsageError for
     arguments that can't be sent, APIError for an answer that is a failure, NetworkError where
@@ -67,21 +76,26 @@ class Client:
         timeout: float = DEFAULT_TIMEOUT,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         log: Callable[[str], None] | None = None,
+        waiting: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self.base_url = validate_base_url(base_url)
         self.carried_out: list[str] = []
         """What this client has surely changed, as in "ip_1 was released"."""
         self._shown_key = mask_key(validate_key(api_key, "the caller"))
+        self._sleep = sleep
         self._sender = Sender(
             api_key,
             self.base_url,
             validate_timeout(timeout),
             transport,
             sleep=sleep,
+            clock=clock,
             jitter=jitter,
             log=log or _keep_silent,
+            waiting=waiting,
         )
 
     def __repr__(self) -> str:
@@ -107,57 +121,70 @@ class Client:
         """What the server's clock said in its last reply."""
         return self._sender.server_time
 
-    def list(self) -> tuple[DedicatedIP, ...]:
-        """Return every IP of the account, without daily limit, reputation and schedule."""
-        return self._sender.send("GET", _PATH, what="list the dedicated IPs").ips()
+    def list(self) -> IPList:
+        """Return the dedicated IPs, without daily limit, reputation and schedule.
 
-    def get(self, ip_id: str) -> DedicatedIP:
+        A server may list a part of them: ``is_whole`` of the result tells what it says of that.
+        """
+        return self._sender.send("GET", COLLECTION, what="list the dedicated IPs").ips()
+
+    def get(self, ip_id: str, *, patience: float = math.inf) -> DedicatedIP:
         """Return one IP with all its details.
+
+        ``patience`` is how many seconds it may take, retries included.
 
         Raises:
             NotFoundError: the account has no such IP.
         """
-        reply = self._sender.send("GET", _path_of(ip_id), what=f"read {ip_id}")
-        ip = reply.ip()
-        if ip is None:
-            raise reply.invalid("the answer has no IP in it")
-        if ip.id != ip_id:
-            raise reply.invalid(f"the server answered with another IP, {ip.id}")
-        return ip
+        what = f"read {ip_id}"
+        reply = self._sender.send("GET", _path_of(ip_id), what=what, patience=patience)
+        if reply.status == HTTPStatus.NOT_FOUND and not self._sender.knows_the_api:
+            self._require_the_api()
+        return reply.ip_called(ip_id)
 
-    def with_details(self, ips: Iterable[DedicatedIP]) -> tuple[DedicatedIP, ...]:
-        """Return the IPs of a list with all their details, where those can be had at once.
+    def with_details(
+        self, ips: Iterable[DedicatedIP], *, patiently: bool = False
+    ) -> tuple[DetailedIP, ...]:
+        """Return the IPs of a list with all their details, or with why they could not be read.
 
-        The list leaves the schedule and the daily limit out. Each of the first ten IPs is read
-        once, all at the same time; where that fails or takes long, an IP stays as it was.
+        The list leaves the schedule and the daily limit out. Ten are read at the same time: each
+        once and briefly, for what is nice to have, or ``patiently`` with retries and waits.
         """
-        found = list(ips)
+        from misar_ips.api.details import read_details
 
-        def read(place: int) -> None:
-            found[place] = self._detailed(found[place])
+        read = self.get if patiently else self._get_briefly
+        return read_details(tuple(ips), read, goes_on=patiently)
 
-        # Plain threads: an executor takes longer to load than these requests take to send.
-        places = range(min(len(found), _MOST_AT_ONCE))
-        readers = [threading.Thread(target=read, args=(each,), daemon=True) for each in places]
-        for reader in readers:
-            reader.start()
-        for reader in readers:
-            reader.join()
-        return tuple(found)
+    def find(self, name: str) -> DedicatedIP:
+        """Return the IP that is named by its id, its address or its rDNS name, with all details.
 
-    def resolve(self, name: str) -> str:
-        """Return the id of an IP that is named by its id or by its address.
+        An id that is listed wins over an address, an address over a name. An IP that was found in
+        the list is read again: its own details must still have that address or name.
 
         Raises:
-            NotFoundError: the account has no IP with that address.
+            NotFoundError: the account has no such IP.
+            UsageError: several IPs have that address or name.
         """
-        address = canonical_address(name)
-        if address is None:
-            return validate_id(name)
-        for ip in self.list():
-            if ip.is_called(address):
-                return ip.id
-        raise NotFoundError(f"No dedicated IP of this account is {address}.", hint=LIST_HINT)
+        if is_plain_id(name):
+            return self.get(name)
+        ip = self.get(named(name, self.list()).id)
+        if ip.id != name and not ip.is_called(name):
+            raise NotFoundError(
+                f"{ip.id} no longer has {name}, as its details show; nothing was changed.",
+                hint=LIST_HINT,
+            )
+        return ip
+
+    def resolve(self, name: str) -> str:
+        """Return the id of an IP that is named by its id, its address or its rDNS name.
+
+        An id is not looked up.
+
+        Raises:
+            NotFoundError: the account has no IP with that address or name.
+            UsageError: several IPs have it.
+        """
+        return validate_id(name) if is_plain_id(name) else self.find(name).id
 
     def request(self, *, pool: str | None = None, rdns: str | None = None) -> RequestedIP:
         """Order an IP. The server's default pool is ``marketing``; ``rdns`` is a PTR hostname.
@@ -169,29 +196,29 @@ class Client:
             PlanLimitError: the account's plan has no place for another one.
             OutcomeUnknownError: the answer was lost, and the list does not settle what happened.
         """
-        from misar_ips.api.models import RequestedIP
-
-        order = validate_settings(pool, rdns)
-        known = {ip.id for ip in self.list()}
-        with _telling_what_maybe_applied("The order"):
+        settings = validate_settings(pool, rdns)
+        before = self.list()
+        order = Order(settings, before, self.server_time)
+        with self._doubt_told("The order"):
             try:
-                reply = self._sender.send("POST", _PATH, order, what="order an IP")
-                ip = reply.ip()
-                if ip is None:
-                    raise reply.invalid("the answer has no IP in it")
+                reply = self._sender.send("POST", COLLECTION, settings, what="order an IP")
+                ip = reply.new_ip({ip.id for ip in before})
+                message = reply.message or f"Ordered {ip.id}."
             except MisarError as lost:
-                if not _maybe_applied(lost):
+                if not lost.maybe_applied:
                     raise
-                requested = self._find_ordered(order, known, lost)
-            else:
-                requested = RequestedIP(ip, reply.message)
-            self.carried_out.append(f"{requested.ip.id} was ordered")
-            return requested
+                ip = self._find_ordered(order, lost)
+                message = f"The answer was lost; {ip.id}, new in the list, probably is the order."
+            self.carried_out.append(f"{ip.id} was ordered")
+        return RequestedIP(ip, message, different_settings(ip, settings, told_only=True))
 
     def update(
         self, ip_id: str, *, pool: str | None = None, rdns: str | None = None
     ) -> DedicatedIP:
-        """Change an IP's pool, PTR hostname or both, and give it as it is afterwards.
+        """Change an IP's pool, PTR hostname or both, and return it as the server then shows it.
+
+        Where the answer does not show the change, the IP is read, up to three times. It may still
+        show other settings in the end: ``different_settings`` compares.
 
         Raises:
             UsageError: there is nothing to change.
@@ -199,64 +226,31 @@ class Client:
             OutcomeUnknownError: the answer was lost, and reading the IP failed as well.
         """
         settings = validate_changes(pool, rdns)
-        with _telling_what_maybe_applied("The change"):
+        with self._doubt_told("The change"):
             ip = self._change(ip_id, settings)
             self.carried_out.append(f"{ip_id} was changed")
-        if ip is None or ip.id != ip_id or _differing(ip, settings):
-            return self._get_changed(ip_id)
-        return ip
+        if ip is not None and ip.id == ip_id and not different_settings(ip, settings):
+            return ip
+        return self._get_changed(ip_id, settings)
 
     def release(self, ip_id: str) -> None:
-        """Return an IP. A warmed IP's reputation is lost for good.
+        """Release an IP. A warmed IP's reputation is lost for good.
 
         Raises:
-            NotFoundError: the account has no such IP.
+            NotFoundError: the account has no such IP, and no attempt of ours took it away.
+            RejectedError: the server has no way to release it; it is still there.
             OutcomeUnknownError: the answer was lost, and reading the IP failed as well.
         """
-        with _telling_what_maybe_applied("The release"):
+        with self._doubt_told("The release"):
             try:
-                reply = self._sender.send("DELETE", _path_of(ip_id), what=f"release {ip_id}")
-                # Gone on a later try: an earlier one did it, and only its answer was lost.
-                if reply.status != HTTPStatus.NOT_FOUND or reply.tried == 1:
-                    reply.check()
+                self._sender.send("DELETE", _path_of(ip_id), what=f"release {ip_id}").check()
             except MisarError as lost:
-                if not _maybe_applied(lost) or self._look_after(lost, ip_id) is not None:
+                if not self._is_gone_after(lost, ip_id):
                     raise
             self.carried_out.append(f"{ip_id} was released")
 
-    def _change(self, ip_id: str, settings: dict[str, str]) -> DedicatedIP | None:
-        """Send a change, and give what the server says, or shows, of the IP afterwards."""
-        try:
-            return self._sender.send(
-                "PATCH", _path_of(ip_id), settings, what=f"update {ip_id}"
-            ).ip()
-        except MisarError as lost:
-            if not _maybe_applied(lost):
-                raise
-            ip = self._look_after(lost, ip_id)
-            if ip is None or _differing(ip, settings):
-                raise
-            return ip
-
-    def _get_changed(self, ip_id: str) -> DedicatedIP:
-        try:
-            return self.get(ip_id)
-        except MisarError as error:
-            error.message = f"{ip_id} was changed, but can't be shown. {error.message}"
-            raise
-
-    def _detailed(self, ip: DedicatedIP) -> DedicatedIP:
-        try:
-            reply = self._sender.attempt(
-                "GET", _path_of(ip.id), what=f"read {ip.id}", patience=_BRIEFLY
-            )
-            detailed = reply.ip()
-        except MisarError:
-            return ip
-        return ip if detailed is None or detailed.id != ip.id else detailed
-
     def try_key(self) -> MisarError | None:
-        """Try the key with one list, and give what trouble there was that is not the key's fault.
+        """Try the key with one list, and return what trouble there was that is not the key's fault.
 
         Raises:
             UnauthorizedError: the server does not accept the key.
@@ -270,97 +264,132 @@ class Client:
         return None
 
     def probe(self, *, patience: float = math.inf) -> Reply:
-        """List the IPs with one try, and give the reply as it is, a failure too.
+        """List the IPs with one try, and return the reply as it is, a failure too.
 
         ``patience`` is how many seconds to wait for it, where that is less than the time-out.
 
         Raises:
             NetworkError: there was none.
         """
-        return self._sender.attempt("GET", _PATH, what="list the dedicated IPs", patience=patience)
+        what = "list the dedicated IPs"
+        return self._sender.attempt("GET", COLLECTION, what=what, patience=patience)
 
-    def _find_ordered(
-        self, order: dict[str, str], known: set[str], lost: MisarError
-    ) -> RequestedIP:
-        """Find the IP that an order with a lost answer brought, by what is new in the list."""
-        from misar_ips.api.models import RequestedIP
+    def _get_briefly(self, ip_id: str, *, patience: float) -> DedicatedIP:
+        what = f"read {ip_id}"
+        reply = self._sender.attempt("GET", _path_of(ip_id), what=what, patience=patience)
+        return reply.ip_called(ip_id)
 
+    def _require_the_api(self) -> None:
+        """Make sure that a 404 of an IP does not come from a wrong base URL.
+
+        Raises:
+            APIError: there is no dedicated-IP API at the base URL.
+        """
+        reply = self._sender.send("GET", COLLECTION, what="list the dedicated IPs")
+        if reply.status == HTTPStatus.NOT_FOUND:
+            reply.check()
+
+    def _find_ordered(self, order: Order, lost: MisarError) -> DedicatedIP:
+        """Return the IP that an order with a lost answer brought, by what is new in the list."""
         try:
-            new = [ip for ip in self.list() if ip.id not in known]
+            return order.find_in(self.list())
+        except LookupError as unclear:
+            seen, cause = str(unclear), lost
         except MisarError as error:
             seen = f"Whether it was carried out could not be seen either. {error.message}"
-            raise _unknown_order(lost, seen) from lost
-        if len(new) == 1 and not any(_differing(new[0], order)):
-            return RequestedIP(
-                new[0], "The answer to the order was lost, but the new IP is in the list."
-            )
-        ids = ", ".join(ip.id for ip in new)
-        seen = f"New in the list, and not surely from it: {ids}." if new else "No IP is new yet."
-        raise _unknown_order(lost, seen) from lost
+            cause = error
+        raise OutcomeUnknownError(
+            f"{lost.message} The order may have been carried out. {seen}",
+            hint="Look at `misar-ips list` in a few minutes before you order again: "
+            "a second order may be billed.",
+        ) from cause
 
-    def _look_after(self, lost: MisarError, ip_id: str) -> DedicatedIP | None:
-        """Look what came of a change whose answer was lost: the IP as it is, None if it is gone."""
+    def _change(self, ip_id: str, settings: dict[str, str]) -> DedicatedIP | None:
+        """Send a change, and return what the server says, or shows, of the IP afterwards."""
         try:
-            return self.get(ip_id)
-        except NotFoundError:
-            return None
+            what = f"update {ip_id}"
+            return self._sender.send("PATCH", _path_of(ip_id), settings, what=what).ip()
+        except MisarError as lost:
+            if not lost.maybe_applied:
+                raise
+            try:
+                ip = self.get(ip_id)
+            except NotFoundError:
+                raise lost from None
+            except MisarError as error:
+                raise _unknown_change(lost, ip_id) from error
+            if different_settings(ip, settings):
+                raise
+            return ip
+
+    def _get_changed(self, ip_id: str, settings: dict[str, str]) -> DedicatedIP:
+        """Read a changed IP, again where it does not show the change yet."""
+        try:
+            ip = self.get(ip_id)
+            for _ in range(_LOOKS - 1):
+                if not different_settings(ip, settings):
+                    break
+                self._sleep(_SECONDS_BETWEEN_LOOKS)
+                ip = self.get(ip_id)
         except MisarError as error:
+            raise error.with_context(f"{ip_id} was changed, but can't be shown.") from error
+        return ip
+
+    def _is_gone_after(self, lost: MisarError, ip_id: str) -> bool:
+        """Look, after a release that failed, whether it was carried out all the same.
+
+        Raises:
+            RejectedError: the server has no way to release the IP, which is still there.
+            NotFoundError: there is no such IP, and no attempt of ours took it away.
+        """
+        status = lost.status if isinstance(lost, APIError) else None
+        if not (lost.maybe_applied or status in _NO_ROUTE):
+            return False
+        try:
+            self.get(ip_id)
+        except NotFoundError:
+            if not lost.maybe_applied:
+                raise
+            return True
+        except MisarError as error:
+            if not lost.maybe_applied:
+                return False
+            raise _unknown_change(lost, ip_id) from error
+        if status in _NO_ROUTE:
+            raise RejectedError(
+                f"{lost.message} {ip_id} is still there.", hint=NO_ROUTE_HINT, status=status
+            ) from lost
+        return False
+
+    @contextmanager
+    def _doubt_told(self, what: str) -> Iterator[None]:
+        """Have a signal, and a fault of ours, tell that something may be under way or done."""
+        doubt = f"{what} may have been carried out; `misar-ips list` tells."
+        self._sender.in_doubt = False
+        try:
+            yield
+        except MisarError:
+            raise
+        except KeyboardInterrupt as stop:
+            if self._sender.in_doubt:
+                stop.add_note(doubt)
+            raise
+        except Exception as fault:
             raise OutcomeUnknownError(
-                f"{lost.message} It may have been carried out all the same.",
-                hint=f"`misar-ips show {ip_id}` tells, once the server can be reached.",
-            ) from error
+                f"Something unexpected happened: {type(fault).__name__}: {fault}. {doubt}",
+                hint="This is a fault in misar-ips; `--debug` shows where.",
+            ) from fault
 
 
 def _path_of(ip_id: str) -> str:
-    return f"{_PATH}/{quote(validate_id(ip_id), safe='')}"
+    return f"{COLLECTION}/{quote(validate_id(ip_id), safe='')}"
 
 
-def _differing(ip: DedicatedIP, settings: dict[str, str]) -> list[str | None]:
-    """Return what an IP has in place of the settings asked for; None where it is not known."""
-    actual = {"pool": ip.pool, "rdns": ip.rdns}
-    return [
-        actual[name]
-        for name, wanted in settings.items()
-        if (actual[name] or "").lower().rstrip(".") != wanted.lower()
-    ]
-
-
-def _maybe_applied(lost: MisarError) -> bool:
-    """Return whether a failed request may have been carried out: it was sent, and not refused."""
-    if isinstance(lost, NetworkError):
-        return lost.sent
-    if isinstance(lost, InvalidResponseError):
-        return True
-    if not isinstance(lost, APIError):
-        return False
-    # A 2xx here is one whose body denies success. Redirects and 5xx settle nothing.
-    return lost.maybe_applied or (lost.status or 0) // 100 not in {2, 4}
-
-
-def _unknown_order(lost: MisarError, seen: str) -> OutcomeUnknownError:
+def _unknown_change(lost: MisarError, ip_id: str) -> OutcomeUnknownError:
     return OutcomeUnknownError(
-        f"{lost.message} The order may have been carried out. {seen}",
-        hint="Look at `misar-ips list` in a few minutes before you order again: "
-        "a second order may be billed.",
+        f"{lost.message} It may have been carried out all the same.",
+        hint=f"`misar-ips show {ip_id}` tells, once the server can be reached.",
     )
-
-
-@contextmanager
-def _telling_what_maybe_applied(what: str) -> Iterator[None]:
-    """Have Ctrl-C, and a fault of ours, tell that something may be under way or done by now."""
-    maybe_applied = f"{what} may have been carried out; `misar-ips list` tells."
-    try:
-        yield
-    except (MisarError, StoppedInTimeError):
-        raise
-    except KeyboardInterrupt as interrupt:
-        interrupt.add_note(maybe_applied)
-        raise
-    except Exception as fault:
-        raise OutcomeUnknownError(
-            f"Something unexpected happened: {type(fault).__name__}: {fault}. {maybe_applied}",
-            hint="This is a fault in misar-ips; `--debug` shows where.",
-        ) from fault
 
 
 def _keep_silent(_line: str) -> None:

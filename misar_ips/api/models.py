@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from misar_ips.errors import MisarError
 
 _OTHER_NAMES = {
     "address": ("ip_address", "ip"),
@@ -126,18 +128,57 @@ class DedicatedIP(NamedTuple):
             percent = self.raw.get("warmup_percent")
         return self.warmup_status != "not_started" or percent not in _NO_WARM_UP
 
-    def is_called(self, address: str) -> bool:
-        """Return whether this canonical address is the IP's, however the server spells it."""
-        from misar_ips.hostnames import canonical_address
+    def is_called(self, name: str) -> bool:
+        """Return whether an address or hostname is the IP's, in whichever spelling."""
+        from misar_ips.hostnames import canonical_address, canonical_hostname
 
-        return canonical_address(self.address) == address
+        address = canonical_address(name)
+        if address is not None:
+            return canonical_address(self.address) == address
+        hostname = canonical_hostname(name)
+        return hostname is not None and canonical_hostname(self.rdns) == hostname
+
+
+class IPList(tuple[DedicatedIP, ...]):  # noqa: SLOT001 - a tuple of any length has no slots
+    """The IPs that a server listed, and what it says of how many there are.
+
+    ``total`` is that number, None where it says none; ``has_more`` is its word that there are more.
+    """
+
+    total: int | None
+    has_more: bool
+
+    def __new__(
+        cls, ips: Iterable[DedicatedIP] = (), *, total: int | None = None, has_more: bool = False
+    ) -> Self:
+        """Make the list."""
+        self = super().__new__(cls, ips)
+        self.total = total
+        self.has_more = has_more
+        return self
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing that the server said tells of more IPs than these."""
+        return not self.has_more and (self.total is None or self.total <= len(self))
+
+
+class DetailedIP(NamedTuple):
+    """An IP with all its details, or as the list has it, beside why they could not be read."""
+
+    ip: DedicatedIP
+    error: MisarError | None = None
 
 
 class RequestedIP(NamedTuple):
-    """A newly ordered IP. ``message`` is the server's word, or ours where its answer was lost."""
+    """A newly ordered IP. ``message`` is the server's word, or ours where its answer was lost.
+
+    ``different`` has the settings, by name, that the server shows otherwise than ordered.
+    """
 
     ip: DedicatedIP
     message: str | None = None
+    different: Mapping[str, str | None] = MappingProxyType({})
 
 
 def whole_days(start: datetime | None, now: datetime) -> int | None:

@@ -14,7 +14,8 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from misar_ips.api.models import DedicatedIP
+from misar_ips.api.credentials import DEFAULT_BASE_URL
+from misar_ips.api.models import DedicatedIP, IPList
 from misar_ips.errors import (
     APIError,
     ForbiddenError,
@@ -27,22 +28,30 @@ from misar_ips.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
     from typing import TypeVar
 
     Failure = TypeVar("Failure", bound=APIError)
 
 _PLAN_STATUSES = {402, 403, 429}
+_TOTALS = ("total", "count", "total_count", "totalCount")
+_NEXT = ("next", "next_page", "nextPage", "next_cursor", "nextCursor")
 _PLAN_CODE = "plan_limit_exceeded"
 _REJECTED_STATUSES = {400, 405, 409, 413, 415, 422}
 _COUNT = "[0-9]{1,9}"
 _LONGEST_TEXT = 500  # characters of the server's text that an error repeats
+
+COLLECTION = "/dedicated-ips"
+"""The path of the list, and of an order."""
+
+_PAGE = "the answer is a web page"
 
 LIST_HINT = "`misar-ips list` shows the IPs of this account."
 SUPPORT_HINT = "Where it should work, MisarMail's support can help."
 BASE_URL_HINT = "Is the base URL right, and does a proxy stand in between?"
 NEW_KEY_HINT = "Make a key in MisarMail's settings; `misar-ips profile add NAME` saves it."
 SCOPE_HINT = "Give the key the scope `ips` in MisarMail's settings."
+PAGE_HINT = "A proxy or firewall may stand in between. Is the base URL right?"
 LATER_HINT = "Try again in a while; `--debug` shows each attempt."
 
 
@@ -51,7 +60,7 @@ class Reply(NamedTuple):
 
     ``body`` is its JSON value, None for an empty or unreadable body; ``unreadable`` says why it
     can't be read. ``tried`` counts how often the request had been sent by then, ``maybe_applied``
-    tells whether one of the attempts before it may have been carried out.
+    tells whether one of the attempts before it may have been carried out. ``url`` was asked.
     """
 
     what: str
@@ -61,6 +70,12 @@ class Reply(NamedTuple):
     unreadable: str | None
     tried: int
     maybe_applied: bool = False
+    url: str = ""
+
+    @property
+    def is_of_the_api(self) -> bool:
+        """Whether only the API that was asked can have given it: a success in JSON."""
+        return self._is_2xx and self.unreadable is None
 
     @property
     def date(self) -> datetime | None:
@@ -79,14 +94,19 @@ class Reply(NamedTuple):
         """The seconds that the server asks to be left alone, None where it does not say.
 
         ``Retry-After`` holds seconds or a date (RFC 9110 section 10.2.3); ``retryAfter`` in the
-        body is the API's own.
+        body and ``X-RateLimit-Reset``, a time in epoch seconds, are the API's own.
         """
         header = self.headers.get("retry-after", "")
         date = _http_date(header)
         if date is not None:
             return max(0.0, (date - (self.date or datetime.now(UTC))).total_seconds())
         seconds = _seconds(header)
-        return _seconds(self._field("retryAfter")) if seconds is None else seconds
+        if seconds is None:
+            seconds = _seconds(self._field("retryAfter"))
+        reset = _seconds(self.headers.get("x-ratelimit-reset"))
+        if seconds is None and reset is not None and self.status == HTTPStatus.TOO_MANY_REQUESTS:
+            seconds = max(0.0, reset - (self.date or datetime.now(UTC)).timestamp())
+        return seconds
 
     @property
     def quota(self) -> tuple[int, int] | None:
@@ -115,8 +135,8 @@ class Reply(NamedTuple):
         if self._field("success") is False:
             raise self._failure()
 
-    def ips(self) -> tuple[DedicatedIP, ...]:
-        """Return the IPs of a list.
+    def ips(self) -> IPList:
+        """Return the IPs of a list, and what it says of how many there are.
 
         Raises:
             APIError: it is a failure; InvalidResponseError where it holds no list of IPs.
@@ -125,7 +145,35 @@ class Reply(NamedTuple):
         found = _find_list(self.body)
         if found is None:
             raise self.invalid("the answer has no list of IPs in it")
-        return tuple(self._ip(each) for each in found)
+        return IPList(
+            (self._ip(each) for each in found), total=self._total(), has_more=self._has_more()
+        )
+
+    def ip_called(self, ip_id: str) -> DedicatedIP:
+        """Return the one IP that was asked for by its id.
+
+        Raises:
+            APIError: it is a failure; InvalidResponseError where it tells of no IP, or of another.
+        """
+        ip = self.ip()
+        if ip is None:
+            raise self.invalid("the answer has no IP in it")
+        if ip.id != ip_id:
+            raise self.invalid(f"the server answered with another IP, {ip.id}")
+        return ip
+
+    def new_ip(self, known: Container[str]) -> DedicatedIP:
+        """Return the IP that an order brought, which is none of the ``known`` ids.
+
+        Raises:
+            APIError: it is a failure; InvalidResponseError where it tells of no new IP.
+        """
+        ip = self.ip()
+        if ip is None:
+            raise self.invalid(self._answer_without_ip())
+        if ip.id in known:
+            raise self.invalid(f"the server answered with {ip.id}, which was there before")
+        return ip
 
     def ip(self) -> DedicatedIP | None:
         """Return the one IP that it tells of, None for a success that tells of none.
@@ -152,6 +200,11 @@ class Reply(NamedTuple):
         )
 
     @property
+    def is_page(self) -> bool:
+        """Whether a web page came in the place of JSON."""
+        return self.unreadable == _PAGE
+
+    @property
     def _is_2xx(self) -> bool:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
@@ -169,7 +222,7 @@ class Reply(NamedTuple):
             return self._plan_refusal()
         if self.status == HTTPStatus.TOO_MANY_REQUESTS:
             return self.come_back_later()
-        kind, reason, hint = self._meaning()
+        kind, reason, hint = self._page() if self.is_page else self._meaning()
         details = self._field("details")
         return self._error(
             kind,
@@ -180,11 +233,17 @@ class Reply(NamedTuple):
         )
 
     def _error(self, kind: type[Failure], reason: str, hint: str, **facts: Any) -> Failure:  # noqa: ANN401 - APIError's own
-        error = kind(f"Could not {self.what}: {reason}", hint=hint, status=self.status, **facts)
-        error.maybe_applied = self.maybe_applied
-        return error
+        # A refusal, and a success whose body denies it, settle that this attempt did nothing.
+        is_settled = self.status // 100 in {2, 4} and kind is not InvalidResponseError
+        return kind(
+            f"Could not {self.what}: {reason}",
+            hint=hint,
+            status=self.status,
+            maybe_applied=self.maybe_applied or not is_settled,
+            **facts,
+        )
 
-    def _meaning(self) -> tuple[type[APIError], str, str]:
+    def _meaning(self) -> tuple[type[APIError], str, str]:  # noqa: PLR0911 - one for each status
         """Return the error's class, the reason for the user, and what to do next."""
         if self.status == HTTPStatus.UNAUTHORIZED:
             return (
@@ -195,12 +254,66 @@ class Reply(NamedTuple):
         if self.status == HTTPStatus.FORBIDDEN:
             return ForbiddenError, self._said("the API key may not do this"), SCOPE_HINT
         if self.status == HTTPStatus.NOT_FOUND:
+            if self.url.endswith(COLLECTION):
+                return self._no_api()
             return NotFoundError, self._said("there is no such dedicated IP"), LIST_HINT
         if self.status in _REJECTED_STATUSES:
             return RejectedError, self._said("the server refused it"), SUPPORT_HINT
         if HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST:
             return APIError, self._said("the server redirects elsewhere"), BASE_URL_HINT
         return APIError, self._said("the server failed"), LATER_HINT
+
+    def _page(self) -> tuple[type[APIError], str, str]:
+        """Return the meaning of a web page in the place of JSON, which no API sends."""
+        return APIError, f"a web page answered in its place (HTTP {self.status}).", PAGE_HINT
+
+    def _no_api(self) -> tuple[type[APIError], str, str]:
+        """Return the meaning of a 404 for the list, which every account has."""
+        base_url = self.url.removesuffix(COLLECTION)
+        reason = f"there is no dedicated-IP API at {base_url} (HTTP {self.status})."
+        if base_url.endswith(COLLECTION):
+            return APIError, reason, f"Leave `{COLLECTION}` out of the base URL."
+        return APIError, reason, f"The base URL should look like {DEFAULT_BASE_URL}."
+
+    def _answer_without_ip(self) -> str:
+        """Return that an order's answer has no IP, with what it says in its place."""
+        url = _text(self._field("url")) or _text(_inner(self._field("data"), "url"))
+        said = [f"it says: {self.message}"] if self.message else []
+        said += [f"it names {url}"] if url else []
+        told = f"; {', '.join(said)}"[:_LONGEST_TEXT] if said else ""
+        return f"the answer has no IP in it{told}"
+
+    def _total(self) -> int | None:
+        """Return how many IPs there are in all, where the list says so."""
+        for place in self._paging():
+            for name in _TOTALS:
+                number = place.get(name)
+                if isinstance(number, int) and not isinstance(number, bool) and number >= 0:
+                    return number
+        return None
+
+    def _has_more(self) -> bool:
+        """Return whether the list says that there is more of it."""
+        for place in self._paging():
+            if place.get("has_more") is True or place.get("hasMore") is True:
+                return True
+            links = place.get("links")
+            nexts = [place.get(name) for name in _NEXT]
+            nexts += [links.get("next")] if isinstance(links, dict) else []
+            if any(each for each in nexts if isinstance(each, str | int) and each is not False):
+                return True
+        return bool(re.search(r"""\brel\s*=\s*["']?[^"',;]*\bnext\b""", self._link, re.IGNORECASE))
+
+    @property
+    def _link(self) -> str:
+        return self.headers.get("link", "")
+
+    def _paging(self) -> list[dict[str, Any]]:
+        """Return the objects that may tell how long the list is."""
+        places = [self.body, self._field("data")]
+        places += [self._field(name) for name in ("meta", "pagination", "paging")]
+        places += [_inner(self._field("meta"), "pagination")]
+        return [place for place in places if isinstance(place, dict)]
 
     def _plan_refusal(self) -> PlanLimitError:
         plan, url = self._plan()
@@ -257,8 +370,8 @@ def read_body(content: bytes) -> tuple[Any, str | None]:
     try:
         return json.loads(content, parse_constant=_refuse, parse_float=_finite), None
     except (ValueError, RecursionError):
-        is_page = content.lstrip()[:1] == b"<"
-        return None, "the answer is a web page" if is_page else "the answer is no valid JSON"
+        is_page = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<"
+        return None, _PAGE if is_page else "the answer is not valid JSON"
 
 
 def _refuse(constant: str) -> float:

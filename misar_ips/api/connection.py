@@ -1,0 +1,207 @@
+"""The way to the server: httpx opened safely, the proxy, and a time-out for a whole reply."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from misar_ips.api.credentials import DEFAULT_BASE_URL
+from misar_ips.errors import ConfigError
+from misar_ips.version import __version__
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+    from types import TracebackType
+
+CONNECT_TIMEOUT = 5.0  # seconds
+_PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+_TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+class Way:
+    """How one API is reached: directly or through a ``proxy`` (its host and port), and trusted.
+
+    Raises:
+        ConfigError: the base URL, or a variable that names a proxy or authorities, can't be used.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str,
+        transport: httpx.BaseTransport | None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.host = _host_of(base_url)
+        self._api_key = api_key
+        self._transport = transport
+        is_https = base_url.startswith("https:") and transport is None
+        # http is for this machine alone; a proxy on the way would read the key.
+        self._proxy = _proxy_for(base_url, environ) if is_https else None
+        self._trusted = _authorities(environ) if is_https else None
+
+    @property
+    def proxy(self) -> str | None:
+        """The host and port of the proxy, None where there is none."""
+        return self._proxy.url.netloc.decode() if self._proxy else None
+
+    def open(self, *, keeps_a_connection: bool) -> httpx.Client:
+        """Open httpx so that it follows nothing, and sends the key to one host only.
+
+        What orders or changes something wants a connection that was never used: on a kept one, a
+        server that had just closed it could not be told from one that took an order and died.
+        """
+        from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+        return httpx.Client(
+            headers={
+                "Authorization": f"Bearer {self._api_key}",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": f"misar-ips/{__version__}",
+            },
+            follow_redirects=False,
+            # A cookie that can't be sent back would keep us from looking what came of an order.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            limits=httpx.Limits(max_keepalive_connections=int(keeps_a_connection)),
+            transport=self._transport,
+            # None, where no TLS is spoken: a context takes a millisecond. Should it come to TLS all
+            # the same, httpcore makes one of its own, which verifies.
+            verify=self._trusted,  # type: ignore[arg-type]  # httpx passes it on, httpcore knows it
+            proxy=self._proxy,
+            trust_env=False,  # what it names was read here, where its errors can be told
+        )
+
+
+class Deadline:
+    """Ends the wait for a reply as a whole: a server that drips bytes never lets a read time out.
+
+    httpx limits each read. This limits their sum, from another thread, by shutting the socket
+    down, which wakes the read that waits on it. ``kept`` is the socket of a connection that is
+    already open, ``connection`` the one that was used in the end. ``asked`` tells whether the
+    request itself was begun, which through a proxy comes after that for a tunnel.
+    """
+
+    def __init__(self, seconds: float, kept: object = None, *, has_tunnel: bool = False) -> None:
+        self.passed = False
+        self.connection: Any = kept
+        self._heads = -1 if has_tunnel and kept is None else 0
+        self._seconds = seconds
+        self._timer: threading.Timer | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether the request may have reached the server."""
+        return self._heads > 0
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    def watch(self, event: str, info: dict[str, Any]) -> None:
+        """Learn how the attempt gets on (httpx's extension ``trace``)."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self.connection = info["return_value"].get_extra_info("socket")
+        elif event.endswith("send_request_headers.started"):
+            self._heads += 1
+            self._start()
+
+    def _start(self) -> None:
+        self._stop()  # it runs already where a proxy was asked for a tunnel first
+        self.passed = False
+        self._timer = threading.Timer(self._seconds, self._pass)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _pass(self) -> None:
+        self.passed = True
+        with suppress(OSError, TypeError):  # the other side may have been faster
+            # Not by ssl's own method: it takes the decryption away from under the read.
+            socket.socket.shutdown(self.connection, socket.SHUT_RDWR)
+
+
+def _host_of(base_url: str) -> str:
+    """Return a base URL's host and port, as errors name them.
+
+    Raises:
+        ConfigError: no host can be called that.
+    """
+    try:
+        url = httpx.URL(base_url)
+        _ = url.host, url.raw_host.decode().encode("idna")  # as sending will read them
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ConfigError(
+            "The base URL names a host that can't exist.",
+            hint=f"It looks like this: {DEFAULT_BASE_URL}",
+        ) from error
+    return url.netloc.decode()
+
+
+def _proxy_for(base_url: str, environ: Mapping[str, str]) -> httpx.Proxy | None:
+    """Return the proxy that the environment names for a URL; NO_PROXY is read as curl reads it.
+
+    Raises:
+        ConfigError: the variable's value can't be used; it may hold a password, so it is not shown.
+    """
+    variable = next((name for name in _PROXY_VARIABLES if environ.get(name)), None)
+    if variable is None or _is_exempt(httpx.URL(base_url), environ):
+        return None
+    text = environ[variable]
+    try:
+        proxy = httpx.Proxy(text if "://" in text else f"http://{text}")
+    except (ValueError, httpx.InvalidURL):
+        proxy = None
+    if proxy is None or proxy.url.scheme not in {"http", "https"} or not proxy.url.host:
+        raise ConfigError(
+            f"{variable} can't be used: it is not the address of an HTTP proxy.",
+            hint="It looks like this: http://proxy.example.com:3128; special characters in a "
+            "password are percent-encoded.",
+        )
+    return proxy
+
+
+def _is_exempt(url: httpx.URL, environ: Mapping[str, str]) -> bool:
+    """Return whether NO_PROXY names the host; an entry that names none is passed over."""
+    from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # typeshed has none
+
+    no_proxy = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    return bool(proxy_bypass_environment(url.netloc.decode(), {"no": no_proxy}))
+
+
+def _authorities(environ: Mapping[str, str]) -> ssl.SSLContext:
+    """Return whom to trust.
+
+    Raises:
+        ConfigError: what a variable names can't be read.
+    """
+    from misar_ips.api.trust import authorities
+
+    try:
+        return authorities(environ)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        set_ones = [name for name in _TRUST_VARIABLES if environ.get(name)]
+        named = " and ".join(f"{name}={environ[name]}" for name in set_ones)
+        if not named:
+            raise ConfigError("This machine's certificate authorities can't be read.") from error
+        reason = getattr(error, "strerror", None) or "it holds no certificates"
+        raise ConfigError(
+            f"{named} can't be used: {reason}.",
+            hint="Name a file of certificate authorities in PEM form, or unset it.",
+        ) from error
