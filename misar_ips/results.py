@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from misar_ips.api.models import DedicatedIP
     from misar_ips.api.warmup import IPDetails
     from misar_ips.dns.verdicts import CheckedIP
+    from misar_ips.errors import MisarError
 
     One: TypeAlias = "IPDetails | ChangedIP | ProfileEntry"
     Many: TypeAlias = (
@@ -42,7 +43,7 @@ class Release:
 
     id: str
     address: str | None
-    error: str | None = None
+    error: MisarError | None = None
 
     @property
     def released(self) -> bool:
@@ -51,7 +52,7 @@ class Release:
 
     def to_json(self) -> dict[str, object]:
         """Return the object that `release --json` promises."""
-        why = {} if self.released else {"error": self.error}
+        why = {"error": self.error.to_json()} if self.error else {}
         return {"id": self.id, "address": self.address, "released": self.released, **why}
 
 

@@ -175,7 +175,7 @@ def list_ips(
     )
     none_at_all = "No dedicated IPs yet; `misar-ips request` orders one."
     if session.output.is_for_people:
-        wanted = session.client.with_details(wanted)
+        wanted = tuple(each.ip for each in session.client.with_details(wanted))
     session.output.result(in_order(wanted, sort), empty="No IP matches." if ips else none_at_all)
 
 
@@ -253,18 +253,12 @@ def update(
     debug: DebugOption = False,
 ) -> None:
     """Change an IP's pool, its PTR hostname, or both."""
-    from misar_ips.commands import check as checking
-    from misar_ips.results import ChangedIP
+    from misar_ips.commands.update import update as change
 
     validate_changes(pool, rdns)
     session = open_session(context, profile, json=json, debug=debug)
-    ip_id = session.client.resolve(ip)
-    if not no_check:
-        checking.warn_of_rdns(session, rdns, ip, resolver or ())
-    session.forget_seen_ips()
-    updated = session.client.update(ip_id, pool=pool, rdns=rdns)
-    session.output.result(ChangedIP(updated))
-    session.output.note(f"Updated {updated.id}.")
+    nameservers = None if no_check else resolver or ()
+    change(session, ip, pool=pool, rdns=rdns, nameservers=nameservers)
 
 
 @app.command("release", cls=HelpfulCommand, rich_help_panel=_LIFE)

@@ -179,7 +179,7 @@ def _listed(
 def _with_details(session: Session, ips: Sequence[DedicatedIP]) -> list[DedicatedIP]:
     """Return the IPs with their schedules, which no list holds."""
     groups = (ips[start : start + _AT_ONCE] for start in range(0, len(ips), _AT_ONCE))
-    return [ip for group in groups for ip in session.client.with_details(group)]
+    return [each.ip for group in groups for each in session.client.with_details(group)]
 
 
 def _address_of(session: Session, ip: str) -> Address | None:
@@ -187,5 +187,5 @@ def _address_of(session: Session, ip: str) -> Address | None:
     literal = canonical_address(ip)
     [known] = [DedicatedIP(ip, literal)]
     if literal is None:
-        [known] = session.client.with_details([known])
+        known = session.client.with_details([known])[0].ip
     return _subject(known).address

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from misar_ips.errors import APIError, MisarError, NotFoundError, RejectedError
+from misar_ips.errors import CancelledError, MisarError, NotFoundError, RejectedError
 from misar_ips.results import Release
 
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 _OF_ONE_IP = (NotFoundError, RejectedError)
 """What is wrong with one IP only; whatever else goes wrong would go wrong with the next one too."""
 
-_NO_ROUTE = (404, 405)
-"""What a server without a way to release answers, for an IP that it had just shown."""
-
-_NO_ROUTE_HINT = (
-    "If `misar-ips list` still shows it, the API can't release it; MisarMail's support can."
-)
 _NOT_TRIED = "Not tried, because an IP before it could not be released."
 
 
@@ -39,7 +33,7 @@ class Target:
 
     def outcome(self) -> Release:
         """Return what came of it."""
-        error = self.error.message if self.error else None if self.tried else _NOT_TRIED
+        error = self.error or (None if self.tried else CancelledError(_NOT_TRIED))
         if self.ip is None:
             return Release(self.name, None, error)
         return Release(self.ip.id, self.ip.address, error)
@@ -74,7 +68,13 @@ def ask(session: Session, targets: Sequence[Target]) -> None:
     session.output.require_terminal(
         f"release {', '.join(ip.id for ip in ips)}", "`--yes` releases without asking."
     )
-    emptied = _emptied_pools(session.client.list(), ips)
+    listed = session.client.list()
+    emptied = _emptied_pools(listed, ips) if listed.is_whole else set()
+    if not listed.is_whole:
+        session.output.warning(
+            f"The server listed {len(listed)} IPs of more: whether a pool loses its last one is "
+            "not known."
+        )
     for target in targets:
         if target.error:
             session.output.warning(target.error.message)
@@ -153,7 +153,7 @@ def release_targets(client: Client, targets: Sequence[Target]) -> tuple[Target, 
 
 def _find_target(client: Client, name: str) -> Target:
     try:
-        return Target(name, client.get(client.resolve(name)))
+        return Target(name, client.find(name))
     except NotFoundError as error:
         return Target(name, None, error)
 
@@ -164,8 +164,6 @@ def _release(client: Client, target: Target) -> Target:
     try:
         client.release(target.ip.id)
     except MisarError as error:
-        if isinstance(error, APIError) and error.status in _NO_ROUTE:
-            error.hint = _NO_ROUTE_HINT
         return replace(target, error=error)
     return target
 
