@@ -385,7 +385,10 @@ def test_an_odd_id_stays_one_segment_of_the_path(world: World, ip: str, segment:
         (["--profil", "demo"], "No such option: --profil. See `misar-ips --help`."),
         (["list", "x"], "Got unexpected extra argument(s) (x). See `misar-ips list --help`."),
         (["profile"], "Missing command. See `misar-ips profile --help`."),
-        (["emulator", "advance", "7w"], "`7w` is no duration. Write it as 90s, 15m, 24h or 28d."),
+        (
+            ["emulator", "advance", "7w"],
+            "`7w` is not a valid duration. Write it as 90s, 15m, 24h, 28d or 1h30m.",
+        ),
     ],
 )
 def test_wrong_arguments(world: World, arguments: list[str], message: str) -> None:

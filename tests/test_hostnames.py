@@ -1,4 +1,4 @@
-"""What a user may name: ids, addresses, hostnames, pools, and durations; what else is refused."""
+"""What a user may name: ids, addresses, hostnames, pools; what else is refused."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
@@ -17,11 +15,7 @@ from misar_ips import UsageError
 from misar_ips.api.arguments import validate_id, validate_pool
 from misar_ips.hostnames import canonical_address, validate_hostname
 from misar_ips.safe_text import one_line, plain
-from misar_ips.times import parse_duration
 from tests.conftest import Ran, World
-
-if TYPE_CHECKING:
-    from misar_ips.emulator.store import Store
 
 LONGEST_LABEL = "a" * 63
 NAME_OF_253 = ".".join([LONGEST_LABEL] * 3 + ["b" * 61])
@@ -292,48 +286,6 @@ def test_nothing_to_change_is_a_usage_error(world: World) -> None:
         2, "", "Error: Nothing to change was given. Give --pool, --rdns or both.\n"
     )
     assert world.received() == []
-
-
-# Durations
-
-
-@pytest.mark.parametrize(
-    ("written", "duration"),
-    [
-        ("0s", timedelta(0)),
-        ("90s", timedelta(seconds=90)),
-        ("15m", timedelta(minutes=15)),
-        ("24h", timedelta(days=1)),
-        ("28d", timedelta(days=28)),
-        (" 007d ", timedelta(days=7)),
-    ],
-)
-def test_a_duration_moves_the_emulators_clock(
-    world: World, store: Store, written: str, duration: timedelta
-) -> None:
-    start = store.now()
-    assert world.run("emulator", "advance", written).code == 0
-    assert store.now() - start == duration
-
-
-@pytest.mark.parametrize(
-    "written",
-    ["", "5", "d", "-5d", "1.5h", "1e3s", "5 d", "5D", "1d2h", "٣d", "5w", "1" * 10 + "s"],
-)
-def test_what_is_no_duration(world: World, written: str) -> None:
-    assert world.run("emulator", "advance", "--", written) == Ran(
-        2, "", f"Error: `{written}` is no duration. Write it as 90s, 15m, 24h or 28d.\n"
-    )
-
-
-@given(st.text() | st.from_regex(r"\d{1,12}[smhd]", fullmatch=True))
-@example("999999999d")
-def test_any_text_is_a_duration_or_a_usage_error(text: str) -> None:
-    try:
-        duration = parse_duration(text)
-    except UsageError:
-        return
-    assert duration >= timedelta(0)
 
 
 # Text that others wrote
