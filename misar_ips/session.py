@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from misar_ips.api.client import Client
+    from misar_ips.api.models import IPList
     from misar_ips.config.file import Profile
     from misar_ips.dns.nameservers import Nameserver
     from misar_ips.dns.resolver import Limits, Resolver
@@ -90,6 +91,7 @@ class Session:
     def client_for(self, profile: Profile) -> Client:
         """Return a client for any profile, saved or not yet."""
         from misar_ips.api.client import Client
+    from misar_ips.api.models import IPList
         from misar_ips.config.profiles import read_key
 
         log = self.output.debug if self.output.verbose else None
@@ -106,6 +108,18 @@ class Session:
             jitter=self.jitter,
             log=log,
         )
+
+    def listed(self) -> IPList:
+        """Return the account's IPs as the server lists them, and warn where it lists a part.
+
+        Raises:
+            MisarError: they could not be listed.
+        """
+        ips = self.client.list()
+        if not ips.is_whole:
+            whole = ips.total if ips.total is not None and ips.total > len(ips) else "more"
+            self.output.warning(f"The server listed {len(ips)} of {whole} IPs.")
+        return ips
 
     @property
     def is_demo(self) -> bool:

@@ -169,7 +169,7 @@ def list_ips(
 ) -> None:
     """Show every dedicated IP with its warm-up."""
     session = open_session(context, profile, json=json, debug=debug)
-    ips = session.client.list()
+    ips = session.listed()
     wanted = tuple(
         ip for ip in ips if pool in {None, ip.pool} and status in {None, ip.warmup_status}
     )
