@@ -91,7 +91,6 @@ class Session:
     def client_for(self, profile: Profile) -> Client:
         """Return a client for any profile, saved or not yet."""
         from misar_ips.api.client import Client
-    from misar_ips.api.models import IPList
         from misar_ips.config.profiles import read_key
 
         log = self.output.debug if self.output.verbose else None
