@@ -19,8 +19,8 @@ from misar_ips.emulator.handler import Emulator
 from misar_ips.emulator.server import EmulatorServer
 from misar_ips.emulator.store import Store
 from misar_ips.session import Session
-from tests import key_watch
 from tests.key_watch import WATCH
+from tests.reference import KEY as KEY  # noqa: PLC0414 - the tests take it from here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from misar_ips.dns.nameservers import Nameserver
     from misar_ips.dns.resolver import Limits
 
-KEY = key_watch.KEY
 PROXY_VARIABLES = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"]
 
 

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from misar_ips.errors import MisarError
+from tests.reference import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
-
-KEY = "msk_" + "5ec2e7" * 10 + "0123"
-"""The key of every test; it must never be seen in what the program makes visible."""
 
 _STARTS = {"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"}
 _CONTAINERS = (dict, list, tuple, set, frozenset)

@@ -16,7 +16,7 @@ import misar_ips
 from misar_ips.__main__ import main
 from misar_ips.session import Session
 from tests.conftest import KEY, Ran, Terminal, World
-from tests.test_faults import changes_of
+from tests.faults.table import changes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
