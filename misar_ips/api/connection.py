@@ -91,7 +91,8 @@ class Deadline:
     def __init__(self, seconds: float, kept: object = None, *, has_tunnel: bool = False) -> None:
         self.passed = False
         self.connection: Any = kept
-        self._heads = -1 if has_tunnel and kept is None else 0
+        self._heads = 0
+        self._has_tunnel = has_tunnel
         self._seconds = seconds
         self._timer: threading.Timer | None = None
 
@@ -115,6 +116,8 @@ class Deadline:
         """Learn how the attempt gets on (httpx's extension ``trace``)."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self.connection = info["return_value"].get_extra_info("socket")
+        elif event.endswith("connect_tcp.started"):
+            self._heads = -1 if self._has_tunnel else 0
         elif event.endswith("send_request_headers.started"):
             self._heads += 1
             self._start()
