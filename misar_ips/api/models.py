@@ -6,14 +6,33 @@ None, because one odd field must not hide an IP from its owner; ``raw`` keeps wh
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from misar_ips.api.json_values import FIRST_YEAR, number_of, text_of, time_of, whole_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from misar_ips.errors import MisarError
+
+STATUS_MEANINGS = {
+    "not_started": "warm-up not begun yet",
+    "warming": "warm-up in progress",
+    "warmed": "warm-up complete, full daily limit",
+    "suspended": "paused after a spike of complaints",
+    "provisioning": "ordered, not there yet",
+    "active": "in use",
+    "deprovisioning": "being given back",
+}
+"""What a status means: the published reference's four first, then those of the vendor's library."""
+
+DOCUMENTED_STATUSES = tuple(STATUS_MEANINGS)[:4]
+
+_BEFORE_WARM_UP = {"not_started", "provisioning"}
+_NO_PERCENT = (None, 0)  # a tuple: what was sent may be what no set can hold
+_CANNOT_SEND = {"suspended", "provisioning", "deprovisioning"}
 
 _OTHER_NAMES = {
     "address": ("ip_address", "ip"),
@@ -23,12 +42,6 @@ _OTHER_NAMES = {
 """The reference's field names, and those that the vendor's own libraries use in their place."""
 
 _NO_WARM_UP = (None, 0)
-
-_NUMERIC = (int, float, str)
-"""What a number may come as. A tuple: `int | float | str` would be made anew for each value."""
-
-_LARGEST_NUMBER = 10**15
-"""Beyond this no count of messages is meant; floats would begin to lose whole numbers."""
 
 
 class WarmupStep(NamedTuple):
@@ -43,12 +56,20 @@ class WarmupStep(NamedTuple):
     done: bool | None
 
 
+class ReputationEntry(NamedTuple):
+    """What the reputation was at a time."""
+
+    date: datetime
+    score: float
+
+
 class DedicatedIP(NamedTuple):
     """One dedicated IP, as the server described it; None where it said nothing usable.
 
     ``warmup_percent`` is progress through the whole warm-up (0 to 100), ``daily_limit`` today's
-    allowance in messages, ``reputation_score`` is out of 100. ``raw`` is the server's own object
-    under the reference's field names.
+    allowance in messages; ``reputation_score`` has no documented scale. The vendor's newer library
+    knows ``warmup_day``, which counts from 1, ``warmup_start_date`` and ``reputation_history``,
+    oldest first. ``raw`` is the server's own object under the reference's field names.
     """
 
     id: str
@@ -62,6 +83,9 @@ class DedicatedIP(NamedTuple):
     warmup_schedule: tuple[WarmupStep, ...] = ()
     created_at: datetime | None = None
     provisioned_at: datetime | None = None
+    warmup_day: int | None = None
+    warmup_start_date: datetime | None = None
+    reputation_history: tuple[ReputationEntry, ...] = ()
     raw: Mapping[str, Any] = MappingProxyType({})
 
     def __eq__(self, other: object) -> bool:
@@ -94,16 +118,19 @@ class DedicatedIP(NamedTuple):
             raise ValueError("an IP has no id")
         return cls(
             id=identifier,
-            address=_text(raw.get("address")),
-            rdns=_text(raw.get("rdns")),
-            pool=_text(raw.get("pool")),
-            warmup_status=_text(raw.get("warmup_status")),
-            warmup_percent=_number(raw.get("warmup_percent")),
-            daily_limit=_whole(raw.get("daily_limit")),
-            reputation_score=_number(raw.get("reputation_score")),
-            warmup_schedule=_schedule(raw.get("warmup_schedule")),
-            created_at=_time(raw.get("created_at")),
-            provisioned_at=_time(raw.get("provisioned_at")),
+            address=text_of(raw.get("address")),
+            rdns=text_of(raw.get("rdns")),
+            pool=text_of(raw.get("pool")) or _pool_name(raw.get("pool")),
+            warmup_status=text_of(raw.get("warmup_status")),
+            warmup_percent=number_of(raw.get("warmup_percent")),
+            daily_limit=whole_of(raw.get("daily_limit")),
+            reputation_score=number_of(raw.get("reputation_score")),
+            warmup_schedule=tuple(_step(step) for step in _objects(raw.get("warmup_schedule"))),
+            created_at=time_of(raw.get("created_at")),
+            provisioned_at=time_of(raw.get("provisioned_at")),
+            warmup_day=whole_of(raw.get("warmup_day")),
+            warmup_start_date=time_of(raw.get("warmup_start_date")),
+            reputation_history=_history(raw.get("reputation_history")),
             raw=raw,
         )
 
@@ -117,8 +144,30 @@ class DedicatedIP(NamedTuple):
 
     @property
     def started_at(self) -> datetime | None:
-        """The best estimate of when the warm-up began; no field of the API dates it."""
-        return self.provisioned_at or self.created_at
+        """When the warm-up began, by estimate where the server sends no ``warmup_start_date``."""
+        times = (self.warmup_start_date, self.provisioned_at, self.created_at)
+        return next((time for time in times if time and time.year >= FIRST_YEAR), None)
+
+    @property
+    def can_send(self) -> bool:
+        """Whether mail may go out through it, up to its daily limit."""
+        return self.warmup_status not in _CANNOT_SEND
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it is being given back, so that nothing can come of it any more."""
+        return self.warmup_status == "deprovisioning"
+
+    @property
+    def is_warmed(self) -> bool:
+        """Whether its warm-up is complete; the vendor's newer library has no status for that."""
+        percent = self.warmup_percent or 0
+        return self.warmup_status == "warmed" or (self.warmup_status == "active" and percent >= 100)  # noqa: PLR2004 - percent
+
+    @property
+    def is_before_warm_up(self) -> bool:
+        """Whether its warm-up has yet to begin."""
+        return self.warmup_status in _BEFORE_WARM_UP
 
     @property
     def warm_up_has_begun(self) -> bool:
@@ -126,7 +175,7 @@ class DedicatedIP(NamedTuple):
         percent = self.warmup_percent
         if percent is None:  # what can't be read may well be a percent
             percent = self.raw.get("warmup_percent")
-        return self.warmup_status != "not_started" or percent not in _NO_WARM_UP
+        return self.warmup_status != "not_started" or percent not in _NO_PERCENT
 
     def is_called(self, name: str) -> bool:
         """Return whether an address or hostname is the IP's, in whichever spelling."""
@@ -190,64 +239,42 @@ def _under_reference_names(value: dict[str, Any]) -> dict[str, Any]:
     raw = dict(value)
     for name, others in _OTHER_NAMES.items():
         if raw.get(name) is None:
-            found = [raw[other] for other in others if _text(raw.get(other))]
+            found = [raw[other] for other in others if text_of(raw.get(other))]
             raw.update((name, text) for text in found[:1])
-    pools = raw.get("dedicated_ip_pools")
-    if raw.get("pool") is None and isinstance(pools, dict) and "pool_name" in pools:
-        raw["pool"] = pools["pool_name"]
+    pool = _pool_name(raw.get("dedicated_ip_pools"))
+    if raw.get("pool") is None and pool:
+        raw["pool"] = pool
     return raw
 
 
-def _schedule(value: object) -> tuple[WarmupStep, ...]:
-    if not isinstance(value, list):
-        return ()
-    return tuple(_step(step) for step in value if isinstance(step, dict))
+def _pool_name(value: object) -> str | None:
+    """Return the name in a pool's object, or in the first of a list of them."""
+    pools = _objects(value if isinstance(value, list) else [value])
+    return next(filter(None, (text_of(pool.get("pool_name")) for pool in pools)), None)
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _step(value: dict[str, Any]) -> WarmupStep:
     done = value.get("done")
     return WarmupStep(
-        day=_whole(value.get("day")),
-        limit=_whole(value.get("limit")),
-        sent=_whole(value.get("sent")),
+        day=whole_of(value.get("day")),
+        limit=whole_of(value.get("limit")),
+        sent=whole_of(value.get("sent")),
         done=done if isinstance(done, bool) else None,
     )
 
 
+def _history(value: object) -> tuple[ReputationEntry, ...]:
+    read = [
+        (time_of(each.get("date")), number_of(each.get("reputation_score")))
+        for each in _objects(value)
+    ]
+    known = [ReputationEntry(date, score) for date, score in read if date and score is not None]
+    return tuple(sorted(known))
+
+
 def _identifier(value: object) -> str | None:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _number(value: object) -> float | None:
-    """Return a number, also from text such as "62"; whole ones as int, to print as such."""
-    if not isinstance(value, _NUMERIC) or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    if not abs(number) <= _LARGEST_NUMBER:  # written so that NaN fails as well
-        return None
-    return int(number) if number.is_integer() else number
-
-
-def _whole(value: object) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
-
-
-def _time(value: object) -> datetime | None:
-    """Return an RFC 3339 time, UTC where it names no zone."""
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-        if time.tzinfo is UTC:  # nearly always, and a long list has many times
-            return time
-        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else text_of(value)
