@@ -62,11 +62,13 @@ WARM_UP_JSON = {
     "day": 18,
     "steps_done": 2,
     "steps_total": 5,
+    "current_step": {"day": 14, "limit": 4000, "sent": 3800},
     "next_step": {"day": 21, "limit": 10000, "sent": 0},
-    "behind_messages": 200,
-    "behind_days": 4,
-    "on_schedule": False,
-    "estimated_warmed_at": "2026-04-16T10:00:00Z",
+    "missed_step": None,
+    "behind_days": 0,
+    "on_schedule": True,
+    "scheduled_end": "2026-04-12T10:00:00Z",
+    "estimated_warmed_at": "2026-04-12T10:00:00Z",
 }
 COMMANDS = (
     ["list"],

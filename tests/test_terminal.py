@@ -186,7 +186,7 @@ def test_colours_are_on_unless_no_color_is_set(start: Start) -> None:
 def test_a_terminal_that_has_only_ascii(start: Start) -> None:
     _, shown = start("list", PYTHONIOENCODING="ascii").end()
     assert shown.splitlines()[1] == (
-        "ip_abc123  198.51.100.42   mail.yourdom.  marketing      warming !    ###--  62%"
+        "ip_abc123  198.51.100.42   mail.yourdom.  marketing      warming      ###--  62%"
     )
 
 
@@ -259,11 +259,9 @@ def test_watching_draws_in_place_until_ctrl_c(start: Start) -> None:
     run = start("show", "ip_abc123", "--watch")
     drawn = run.wait_for("As of 2026-04-01 12:00:00 UTC; Ctrl-C ends.")
     assert drawn.count(ENTER_SCREEN) == drawn.count(HIDE_CURSOR) == 1
-    assert (
-        "  Schedule       200 messages short since day 14, estimated warmed on 2026-04-16" in drawn
-    )
-    run.process.setwinsize(24, 60)
-    run.wait_for("                 warmed on 2026-04-16")  # it goes on below in 60 columns
+    assert "  Schedule       on schedule, estimated warmed on 2026-04-12" in drawn
+    run.process.setwinsize(24, 50)
+    run.wait_for("                 2026-04-12")  # it goes on below in 50 columns
     run.press(CTRL_C)
     code, shown = run.end()
     assert (code, shown.count(LEAVE_SCREEN)) == (130, 1)
@@ -273,7 +271,7 @@ def test_watching_draws_in_place_until_ctrl_c(start: Start) -> None:
 
 def test_waiting_draws_a_bar_that_is_gone_in_the_end(start: Start) -> None:
     run = start("wait", "ip_abc123", "--for", "warmed")
-    drawn = run.wait_for("estimated 2026-04-16")
+    drawn = run.wait_for("estimated 2026-04-12")
     assert "ip_abc123 to be warmed  ███████▍░░░░  " in drawn
     run.press(CTRL_C)
     code, shown = run.end()
@@ -287,7 +285,7 @@ def test_waiting_draws_a_bar_that_is_gone_in_the_end(start: Start) -> None:
     ("line", "drawn", "taken"),
     [
         ("show ip_abc123 --watch", "Ctrl-C ends.", LEAVE_SCREEN),
-        ("wait ip_abc123 --for warmed", "estimated 2026-04-16", "\x1b[2K"),
+        ("wait ip_abc123 --for warmed", "estimated 2026-04-12", "\x1b[2K"),
     ],
 )
 def test_whoever_ends_a_display_from_outside_gets_the_terminal_back(

@@ -1,13 +1,14 @@
 """The arithmetic of a warm-up: where it is, whether it is on schedule, when it may be done.
 
-No field of the API dates the start of a warm-up. ``provisioned_at``, else ``created_at``, is the
-best estimate of it, so whatever is computed here is an estimate too. "Now" is the server's time.
+"Now" is the server's time. Where no ``warmup_start_date`` dates the start, ``provisioned_at``,
+else ``created_at``, is the best estimate of it, so what is computed here is an estimate too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from misar_ips.times import rfc3339
@@ -22,36 +23,36 @@ PROVISIONING_TIME = timedelta(hours=24)
 """The longest that provisioning takes, from the published reference."""
 
 _LONGEST_SCHEDULE = 36_500  # days; beyond a century no date is meant
+_PERCENT_THAT_COUNTS = 90  # of a step's limit; who sent that much has not missed it
+_FIRST_TELLING_DAY = 3  # before it, one more percent moves an estimate by weeks
 
 
 class WarmUp(NamedTuple):
-    """Where a warm-up is; None where it can't be known.
+    """Where a warm-up is; None where it can't be known, or where there is no such step.
 
-    ``day`` counts from 1. ``behind_messages`` are what passed steps are short of, and
-    ``behind_days`` how long ago the first of them was due. ``next_step`` is the first step that
-    is not done and whose day has not passed. ``estimated_warmed_at`` is an estimate.
+    ``current_step`` is the last one whose day has come, ``missed_step`` the first that was missed,
+    and ``behind_days`` are the days since that was over. ``scheduled_end`` is where the schedule
+    ends; ``estimated_warmed_at`` is never earlier, and an estimate.
     """
 
     day: int | None
     steps_done: int | None
     steps_total: int | None
+    current_step: WarmupStep | None
     next_step: WarmupStep | None
-    behind_messages: int | None
+    missed_step: WarmupStep | None
     behind_days: int | None
     on_schedule: bool | None
+    scheduled_end: datetime | None
     estimated_warmed_at: datetime | None
 
     def to_json(self) -> dict[str, object]:
         """Return the object that ``--json`` adds as ``warmup``."""
-        step = self.next_step
+        steps = ("current_step", "next_step", "missed_step")
         return {
-            "day": self.day,
-            "steps_done": self.steps_done,
-            "steps_total": self.steps_total,
-            "next_step": step and {"day": step.day, "limit": step.limit, "sent": step.sent},
-            "behind_messages": self.behind_messages,
-            "behind_days": self.behind_days,
-            "on_schedule": self.on_schedule,
+            **self._asdict(),
+            **{name: _step_to_json(getattr(self, name)) for name in steps},
+            "scheduled_end": rfc3339(self.scheduled_end) or None,
             "estimated_warmed_at": rfc3339(self.estimated_warmed_at) or None,
         }
 
@@ -64,8 +65,14 @@ class IPDetails:
     warm_up: WarmUp
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the server sent, with what was computed from it as ``warmup``."""
-        return {**self.ip.to_json(), "warmup": self.warm_up.to_json()}
+        """Return what the server sent, with what was computed from it as ``warmup``.
+
+        A ``warmup`` of the server's own is kept as ``server_warmup``.
+        """
+        sent = dict(self.ip.to_json())
+        if "warmup" in sent:
+            sent["server_warmup"] = sent.pop("warmup")
+        return {**sent, "warmup": self.warm_up.to_json()}
 
 
 def details_of(ip: DedicatedIP, now: datetime) -> IPDetails:
@@ -75,36 +82,61 @@ def details_of(ip: DedicatedIP, now: datetime) -> IPDetails:
 
 def warm_up_of(ip: DedicatedIP, now: datetime) -> WarmUp:
     """Compute where an IP's warm-up is at the server's time ``now``."""
-    day = warm_up_day(ip, now)
+    day, start = warm_up_day(ip, now), warm_up_start(ip, now)
     steps = steps_in_order(ip.warmup_schedule)
-    if not steps:
-        return WarmUp(day, None, None, None, None, None, None, None)
-    behind = [] if day is None else [step for step in steps if is_short(step, day)]
-    messages = sum(missing(step) for step in behind)
-    days = (day or 0) - min((step.day or 0 for step in behind), default=day or 0)
+    come = [step for step in steps if _day(step) <= (day or 0)]
+    is_ahead = day is not None or ip.is_before_warm_up
+    ahead = steps[len(come) :] if is_ahead and not ip.is_warmed else []
+    missed = missed_steps(ip, day)
+    end = _moved(start, timedelta(_day(steps[-1]))) if steps and day else None
     return WarmUp(
         day=day,
-        steps_done=sum(is_done(step) for step in steps),
-        steps_total=len(steps),
-        next_step=next_step(steps, day),
-        behind_messages=None if day is None else messages,
-        behind_days=None if day is None else days,
-        on_schedule=None if day is None else not behind and ip.warmup_status != "suspended",
-        estimated_warmed_at=_estimated_end(ip, steps, day, days),
+        steps_done=sum(map(is_done, steps)) if steps else None,
+        steps_total=len(steps) or None,
+        current_step=come[-1] if come else None,
+        next_step=ahead[0] if ahead else None,
+        missed_step=missed[0] if missed else None,
+        behind_days=_behind_days(ip, day, missed),
+        on_schedule=_on_schedule(ip, day, missed),
+        scheduled_end=end,
+        estimated_warmed_at=_estimated_end(ip, day, start, end, now),
     )
 
 
 def warm_up_day(ip: DedicatedIP, now: datetime) -> int | None:
-    """Return the day of the warm-up, from 1, None where it has not begun or has no known start."""
-    start = ip.started_at
-    if start is None or start > now or not ip.warm_up_has_begun:
+    """Return the day of the warm-up, from 1; None before it runs or without a known start."""
+    if ip.is_before_warm_up or ip.is_leaving:
         return None
-    return (now - start).days + 1
+    if ip.warmup_day is not None:
+        return ip.warmup_day if 0 < ip.warmup_day < _LONGEST_SCHEDULE else None
+    start = ip.started_at
+    return None if start is None or start > now else (now - start).days + 1
+
+
+def provisioned_by(ip: DedicatedIP) -> datetime | None:
+    """Return when an IP was or will be provisioned, at the latest where the server does not say."""
+    return ip.provisioned_at or _moved(ip.created_at, PROVISIONING_TIME)
+
+
+def warm_up_start(ip: DedicatedIP, now: datetime) -> datetime | None:
+    """Return when the warm-up began, by the server's ``warmup_day`` where there is one.
+
+    A start that is further than a day from it (a warm-up may have paused) is moved by whole days:
+    it keeps its hour, so that what follows from it stays the same all day. A day is no difference,
+    because the server may count from midnight; where it sends no start, midnight is taken.
+    """
+    start, day = ip.started_at, warm_up_day(ip, now)
+    if ip.warmup_day is None or day is None:
+        return start
+    if start is None or start > now:
+        return _moved(now.replace(hour=0, minute=0, second=0, microsecond=0), timedelta(1 - day))
+    days_off = (now - start).days + 1 - day
+    return start if abs(days_off) <= 1 else _moved(start, timedelta(days_off))
 
 
 def steps_in_order(steps: Iterable[WarmupStep]) -> list[WarmupStep]:
     """Return the steps that have a day, by that day; the others can't be placed."""
-    return sorted((step for step in steps if has_day(step)), key=lambda step: step.day or 0)
+    return sorted(filter(has_day, steps), key=_day)
 
 
 def has_day(step: WarmupStep) -> bool:
@@ -116,35 +148,81 @@ def is_done(step: WarmupStep) -> bool:
     """Return whether a step is done: the server's word, else whether all of it was sent."""
     if step.done is not None:
         return step.done
-    return step.limit is not None and step.limit > 0 and missing(step) == 0
+    return step.limit is not None and 0 < step.limit <= (step.sent or 0)
 
 
-def is_short(step: WarmupStep, day: int) -> bool:
-    """Return whether a step's day has passed without all of its messages."""
-    return step.day is not None and step.day < day and not is_done(step) and missing(step) > 0
+def missed_steps(ip: DedicatedIP, day: int | None) -> list[WarmupStep]:
+    """Return the steps that were missed, in the order of their days.
+
+    They are over, not done, got less than 90 % of their limit, and no later step is done.
+    """
+    return [step for step in _unfinished(ip, day) if _is_short(step)]
 
 
-def missing(step: WarmupStep) -> int:
-    """Return the messages that a step lacks, 0 where more were sent or no limit is known."""
-    return max(0, (step.limit or 0) - max(0, step.sent or 0))
+def _unfinished(ip: DedicatedIP, day: int | None) -> list[WarmupStep]:
+    """Return the steps that are over and not done, where no later one is done."""
+    if day is None or ip.is_warmed:
+        return []
+    steps = steps_in_order(ip.warmup_schedule)
+    ends = _last_days(steps)
+    last_done = max((_day(step) for step in steps if is_done(step)), default=0)
+    over = (step for step in steps if last_done <= _day(step) and ends[_day(step)] < day)
+    return [step for step in over if not is_done(step)]
 
 
-def next_step(steps: Iterable[WarmupStep], day: int | None) -> WarmupStep | None:
-    """Return the first step that is not done and whose day has not passed."""
-    ahead = (step for step in steps if not is_done(step) and (step.day or 0) >= (day or 0))
-    return next(ahead, None)
+def _last_days(steps: Iterable[WarmupStep]) -> dict[int, int]:
+    """Return the last day of each step, by its first: the one before the next step, or its own."""
+    days = sorted({_day(step) for step in steps})
+    return {day: after - 1 for day, after in pairwise(days)} | {day: day for day in days[-1:]}
+
+
+def _is_short(step: WarmupStep) -> bool | None:
+    """Return whether a step got too little, None where the server does not tell."""
+    if step.limit is None or step.sent is None:
+        return None
+    return max(0, step.sent) * 100 < step.limit * _PERCENT_THAT_COUNTS
+
+
+def _behind_days(ip: DedicatedIP, day: int | None, missed: list[WarmupStep]) -> int | None:
+    if missed and day is not None:
+        return day - _last_days(steps_in_order(ip.warmup_schedule))[_day(missed[0])]
+    is_known = ip.is_warmed or (day is not None and any(map(has_day, ip.warmup_schedule)))
+    return 0 if is_known else None
+
+
+def _on_schedule(ip: DedicatedIP, day: int | None, missed: list[WarmupStep]) -> bool | None:
+    if ip.is_warmed:
+        return True
+    if day is not None and (missed or ip.warmup_status == "suspended"):
+        return False
+    is_told = all(_is_short(step) is not None for step in _unfinished(ip, day))
+    return True if day and is_told and any(map(has_day, ip.warmup_schedule)) else None
 
 
 def _estimated_end(
-    ip: DedicatedIP, steps: list[WarmupStep], day: int | None, days_behind: int
+    ip: DedicatedIP, day: int | None, start: datetime | None, end: datetime | None, now: datetime
 ) -> datetime | None:
-    """Return the start plus the last step's day plus the days behind, where that says anything."""
-    last = steps[-1].day or 0
-    if ip.started_at is None or day is None or day > last:
+    """Return the later of the schedule's end and, from day 3 on, the end at the percent's pace."""
+    if start is None or end is None or ip.is_warmed or ip.warmup_status == "suspended":
         return None
-    if ip.warmup_status in {"suspended", "not_started", "warmed"}:
-        return None
+    percent = ip.warmup_percent or 0
+    if (day or 0) >= _FIRST_TELLING_DAY and 0 < percent < 100:  # noqa: PLR2004 - percent
+        at_this_pace = _moved(start, (now - start) * 100 / (percent + 1))  # 62 may be 62.9, cut
+        end = at_this_pace and max(end, at_this_pace)
+    return end if end and end > now else None
+
+
+def _moved(time: datetime | None, by: timedelta) -> datetime | None:
+    """Return a time moved, None where the calendar has no such time."""
     try:
-        return ip.started_at + timedelta(days=last + days_behind)
+        return None if time is None else time + by
     except OverflowError:
         return None
+
+
+def _day(step: WarmupStep) -> int:
+    return step.day or 0
+
+
+def _step_to_json(step: WarmupStep | None) -> dict[str, int | None] | None:
+    return step and {"day": step.day, "limit": step.limit, "sent": step.sent}

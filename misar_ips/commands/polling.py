@@ -31,7 +31,6 @@ WAIT_INTERVAL = 60.0  # seconds
 LEAST_INTERVAL = 5.0  # seconds; no server is polled faster than that
 _SPREAD = 0.1  # of the interval; machines that began together drift apart
 _UNDER_WAY = {"warming", "warmed", "suspended", "active"}
-_LEAVING = {"deprovisioning"}
 _SERVER_ERRORS = range(500, 600)
 
 
@@ -66,7 +65,7 @@ def wait(
             if _has_reached(ip, goal, session.now()):
                 shown.reached()
                 return details
-            if ip.warmup_status in _LEAVING:
+            if ip.is_leaving:
                 raise WaitFailedError(
                     f"{ip_id} is {ip.warmup_status}; it will not be {goal} any more."
                 )
@@ -147,7 +146,7 @@ def _may_pass(trouble: MisarError) -> bool:
 
 def _has_reached(ip: DedicatedIP, goal: str, now: datetime) -> bool:
     if goal == "warmed":
-        return ip.warmup_status == "warmed"
+        return ip.is_warmed
     # `not_started` alone does not tell: an IP has it both before and after it is provisioned.
     is_dated = ip.provisioned_at is not None and ip.provisioned_at <= now
     return is_dated or ip.warmup_status in _UNDER_WAY or bool(ip.warmup_percent)

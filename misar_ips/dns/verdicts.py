@@ -225,14 +225,12 @@ def warm_up_check(ip: DedicatedIP, now: datetime) -> Check:
             "to lift the suspension."
         )
         return Check("warmup", FAIL, "Suspended after a spike of complaints.", found, None, to_do)
-    if ip.warmup_status in {"warmed", "not_started"}:
-        message = "Warmed." if ip.warmup_status == "warmed" else "Not begun yet."
+    if ip.is_warmed or ip.is_before_warm_up:
+        message = "Warmed." if ip.is_warmed else "Not begun yet."
         return Check("warmup", PASS, message, found)
-    if warm_up.behind_messages:
-        missing = "1 message" if warm_up.behind_messages == 1 else f"{warm_up.behind_messages:,}"
-        day = (warm_up.day or 0) - (warm_up.behind_days or 0)
-        message = f"Behind schedule: {missing} short since day {day}, by estimate."
-        to_do = "Send more through it, up to the daily limit: `misar-ips show` has the schedule."
+    if missed := warm_up.missed_step:
+        message = f"Behind schedule: the step of day {missed.day} was missed, by estimate."
+        to_do = "Keep sending daily, up to the limit and never above it."
         return Check("warmup", WARNING, message, found, "on schedule", to_do)
     if warm_up.on_schedule:
         return Check("warmup", PASS, f"On schedule, day {warm_up.day}.", found, "on schedule")

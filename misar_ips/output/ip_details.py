@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from misar_ips.api.models import whole_days
+from misar_ips.api.models import STATUS_MEANINGS, whole_days
 from misar_ips.api.warmup import (
     PROVISIONING_TIME,
     has_day,
     is_done,
-    is_short,
-    missing,
+    missed_steps,
+    provisioned_by,
     steps_in_order,
 )
 from misar_ips.output.drawing import (
@@ -50,14 +50,6 @@ STATUS_STYLES = {
     "warmed": "green",
     "suspended": "bold red",
 }
-_MEANINGS = {
-    "not_started": "warm-up not begun yet",
-    "warming": "warm-up in progress",
-    "warmed": "warm-up complete, full daily limit",
-    "suspended": "paused after a spike of complaints",
-}
-"""What a status means, after the published reference."""
-
 _WHEN_SUSPENDED = "Stop what drew the complaints; then ask MisarMail's support."
 _SCREEN = 23  # lines of a terminal of 24, less the one of the next prompt
 _PLOT_HEIGHTS = range(3, 7)  # lines, without the one of the days
@@ -67,15 +59,13 @@ _GOOD_REPUTATION, _FAIR_REPUTATION = 80, 50  # of 100; styles only
 
 def ip_details(ip: DedicatedIP, warm_up: WarmUp, now: datetime, width: int) -> Lines:
     """Return all there is to know of an IP: settings, warm-up, schedule, ramp."""
-    dated = steps_in_order(ip.warmup_schedule)
-    steps = [*dated, *(step for step in ip.warmup_schedule if not has_day(step))]
     facts = [
         *facts_of(_settings(ip, now, UNKNOWN), width),
         *_reputation_gauge(ip, width),
         *_warm_up_bar(ip, width),
         *facts_of(_outlook(ip, warm_up), width),
     ]
-    lines = _blocks(heading(ip, width, warm_up), facts, _schedule(steps, warm_up.day, width))
+    lines = _blocks(heading(ip, width, warm_up), facts, _schedule(ip, warm_up, width))
     height = min(max(_SCREEN - len(lines) - 2, _PLOT_HEIGHTS[0]), _PLOT_HEIGHTS[-1])
     dated = steps_in_order(ip.warmup_schedule)
     return Lines(
@@ -96,7 +86,7 @@ def waited(details: IPDetails, goal: str, seconds: float, now: datetime, width: 
     ip = details.ip
     share, by, precision = (ip.warmup_percent or 0) / 100, details.warm_up.estimated_warmed_at, ""
     if goal == "provisioned":
-        by = None if ip.created_at is None else ip.created_at + PROVISIONING_TIME
+        by = provisioned_by(ip)
         share, precision = 0.0 if by is None else 1 - (by - now) / PROVISIONING_TIME, " %H:%M UTC"
     estimate = "" if by is None else f"  estimated {by:%Y-%m-%d}{by.strftime(precision)}"
     texts = (f"{plain(ip.id)} to be {goal}  ", bar(share, 12), f"  {in_words(seconds)}", estimate)
@@ -113,7 +103,7 @@ def heading(ip: DedicatedIP, width: int, warm_up: WarmUp | None = None) -> list[
     """Return id, address and status in a line, or in two where one is too short for them."""
     name = Cell(plain(ip.id), "bold")
     rest = [Cell("  "), Cell(plain(ip.address or "no address yet")), Cell("  "), status_of(ip)]
-    meaning = _MEANINGS.get(ip.warmup_status or "")
+    meaning = STATUS_MEANINGS.get(ip.warmup_status or "")
     if warm_up and meaning:
         is_counting = warm_up.day is not None and ip.warmup_status == "warming"
         rest.append(Cell(f": {meaning}{f', day {warm_up.day}' if is_counting else ''}"))
@@ -190,29 +180,30 @@ def _bar_width(width: int) -> int:
 
 def _outlook(ip: DedicatedIP, warm_up: WarmUp) -> list[tuple[str, str]]:
     """Say whether the warm-up is on schedule, when it may be done, and what to do."""
-    parts = []
-    if ip.warmup_status != "warmed" and warm_up.day is not None:
-        if warm_up.on_schedule:
-            parts.append("on schedule")
-        if warm_up.behind_messages:
-            since = warm_up.day - (warm_up.behind_days or 0)
-            parts.append(f"{counted(warm_up.behind_messages, 'message')} short since day {since}")
+    parts, to_do = [], _WHEN_SUSPENDED if ip.warmup_status == "suspended" else ""
+    if warm_up.on_schedule and not ip.is_warmed:
+        parts.append("on schedule")
+    if warm_up.missed_step and not to_do:
+        days = counted(warm_up.behind_days or 0, "day")
+        parts.append(f"{days} behind (step of day {warm_up.missed_step.day})")
     if warm_up.estimated_warmed_at:
         parts.append(f"estimated warmed on {warm_up.estimated_warmed_at:%Y-%m-%d}")
-    to_do = _WHEN_SUSPENDED if ip.warmup_status == "suspended" else ""
     return [("Schedule", ", ".join(parts)), ("What to do", to_do)]
 
 
-def _schedule(steps: Sequence[WarmupStep], day: int | None, width: int) -> list[Line]:
+def _schedule(ip: DedicatedIP, warm_up: WarmUp, width: int) -> list[Line]:
+    dated = steps_in_order(ip.warmup_schedule)
+    steps = [*dated, *(step for step in ip.warmup_schedule if not has_day(step))]
     if not steps:
         return []
-    shown, before, after = _around_today(steps, day)
+    missed = missed_steps(ip, warm_up.day)
+    shown, before, after = _around_today(steps, warm_up.day)
     columns = {
         "day": _number_column("DAY", (step.day for step in shown)),
         "limit": _number_column("LIMIT", (step.limit for step in shown)),
         "sent": _number_column("SENT", (step.sent for step in shown)),
         "bar": _step_bars(shown, bar_width=30),
-        "mark": Column("", tuple(_mark(step, day) for step in shown)),
+        "mark": Column("", tuple(_mark(step, warm_up, missed) for step in shown)),
     }
     savings: tuple[Saving, ...] = (
         ("bar", _step_bars(shown, bar_width=13)),
@@ -228,7 +219,7 @@ def _around_today(
     steps: Sequence[WarmupStep], day: int | None
 ) -> tuple[Sequence[WarmupStep], int, int]:
     """Return the steps to show, and how many stand before and after them."""
-    passed = sum((step.day or 0) < (day or 0) for step in steps)
+    passed = sum(has_day(step) and (step.day or 0) < (day or 0) for step in steps)
     start = max(0, min(passed - _MOST_STEPS // 2, len(steps) - _MOST_STEPS))
     shown = steps[start : start + _MOST_STEPS]
     return shown, start, len(steps) - start - len(shown)
@@ -252,17 +243,17 @@ def _step_bar(step: WarmupStep, width: int) -> Cell:
     return Cell(bar(fraction, width), "green" if step.done else "yellow")
 
 
-def _mark(step: WarmupStep, day: int | None) -> Cell:
-    """Say in a word where a step stands: done, short, now or ahead."""
+def _mark(step: WarmupStep, warm_up: WarmUp, missed: Sequence[WarmupStep]) -> Cell:
+    """Say in a word where a step is: done, missed, now, over or ahead."""
     if is_done(step):
         return Cell("✓ done", "green")
-    if not has_day(step):
-        return Cell("")
-    if day is not None and is_short(step, day):
-        return Cell(f"✗ {missing(step):,} short", "red")
-    if day is not None and step.day == day:
+    if step in missed:
+        return Cell("✗ missed", "red")
+    if step == warm_up.current_step:
         return Cell("▶ now", "bold")
-    return Cell("· ahead", "dim") if day is None or (step.day or 0) > day else Cell("")
+    if not has_day(step) or (warm_up.day is None and warm_up.next_step is None):
+        return Cell("")
+    return Cell("· ahead" if (step.day or 0) > (warm_up.day or 0) else "· over", "dim")
 
 
 def _blocks(*blocks: Sequence[Line]) -> list[Line]:

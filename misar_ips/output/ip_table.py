@@ -125,9 +125,7 @@ def _marked_status(ip: DedicatedIP, now: datetime) -> Cell:
 
 
 def _needs_care(ip: DedicatedIP, now: datetime) -> bool:
-    return ip.warmup_status == "suspended" or (
-        ip.warmup_status != "warmed" and bool(warm_up_of(ip, now).behind_messages)
-    )
+    return ip.warmup_status == "suspended" or warm_up_of(ip, now).missed_step is not None
 
 
 def _warm_up_column(ips: Sequence[DedicatedIP], bar_width: int) -> Column:

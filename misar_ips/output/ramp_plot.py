@@ -94,7 +94,9 @@ def _spread(first: float, last: float, columns: int) -> list[float]:
 
 def _marks(steps: Sequence[WarmupStep], today: int | None, days: Sequence[float]) -> str:
     """Return the line under the plot: today's mark, and the steps' days where there is room."""
-    marks = [(today, f"{_TODAY} {today}")] if today is not None and today <= days[-1] else []
+    marks = (
+        [(today, f"{_TODAY} {today}")] if today is not None and days[0] <= today <= days[-1] else []
+    )
     marks += [(step.day, f"{step.day}") for step in (steps[0], steps[-1], *steps) if step.day]
     line = " " * len(days)
     for day, text in marks:

@@ -64,7 +64,7 @@ def test_waiting_four_weeks_for_an_ip_to_be_warmed(passing: World) -> None:
     assert (ran.code, ran.stderr.splitlines()) == (
         0,
         [
-            "Waiting for ip_abc123 to be warmed, estimated warmed on 2026-04-16.",
+            "Waiting for ip_abc123 to be warmed, estimated warmed on 2026-04-12.",
             "ip_abc123 is warmed after 10 d 22 h.",
         ],
     )
@@ -74,10 +74,12 @@ def test_waiting_four_weeks_for_an_ip_to_be_warmed(passing: World) -> None:
         "day": 29,
         "steps_done": 4,
         "steps_total": 5,
+        "current_step": {"day": 28, "limit": 25000, "sent": 25000},
         "next_step": None,
-        "behind_messages": 200,
-        "behind_days": 15,
-        "on_schedule": False,
+        "missed_step": None,
+        "behind_days": 0,
+        "on_schedule": True,
+        "scheduled_end": "2026-04-12T10:00:00Z",
         "estimated_warmed_at": None,
     }
 
@@ -94,7 +96,7 @@ def test_the_time_out_says_how_to_go_on(passing: World) -> None:
     assert passing.run(*arguments) == Ran(
         11,
         "",
-        "Waiting for ip_abc123 to be warmed, estimated warmed on 2026-04-16.\n"
+        "Waiting for ip_abc123 to be warmed, estimated warmed on 2026-04-12.\n"
         "Error: ip_abc123 is not warmed after 2 min 30 s. "
         "Go on waiting with `misar-ips wait ip_abc123 --for warmed`.\n",
     )
@@ -248,10 +250,12 @@ def test_watching_as_json_is_one_document_a_line(passing: World) -> None:
         "day": None,
         "steps_done": 0,
         "steps_total": 5,
+        "current_step": None,
         "next_step": {"day": 1, "limit": 200, "sent": 0},
-        "behind_messages": None,
+        "missed_step": None,
         "behind_days": None,
         "on_schedule": None,
+        "scheduled_end": None,
         "estimated_warmed_at": None,
     }
     assert documents[-1]["warmup"]["estimated_warmed_at"] == "2026-04-30T04:00:00Z"

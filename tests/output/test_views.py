@@ -29,7 +29,7 @@ NOW = datetime(2026, 4, 1, 12, tzinfo=UTC)
 
 LIST_WITH_ALL_COLUMNS = """\
 ID         ADDRESS         RDNS                 POOL           STATUS       WARM-UP          AGE
-ip_abc123  198.51.100.42   mail.yourdomain.com  marketing      warming !    ██████▏░░░  62%  17d
+ip_abc123  198.51.100.42   mail.yourdomain.com  marketing      warming      ██████▏░░░  62%  17d
 ip_def456  198.51.100.17   tx.yourdomain.com    transactional  warmed       ██████████ 100%  79d
 ip_ghi789  198.51.100.88   news.yourdomain.com  marketing      suspended !  ███▊░░░░░░  38%  29d
 ip_jkl012  198.51.100.131  —                    transactional  not_started  ░░░░░░░░░░   0%   0d
@@ -37,30 +37,30 @@ ip_jkl012  198.51.100.131  —                    transactional  not_started  �
 
 ACCOUNT = (
     "\n1 warming, 1 warmed, 1 suspended, 1 not_started, 35,714 messages today, "
-    "2 behind schedule or suspended (!), next estimated warmed on 2026-04-16\n"
+    "1 behind schedule or suspended (!), next estimated warmed on 2026-04-12\n"
 )
 
 LIST_IN_80_COLUMNS = """\
 ID         ADDRESS         RDNS           POOL           STATUS       WARM-UP
-ip_abc123  198.51.100.42   mail.yourdom…  marketing      warming !    ███░░  62%
+ip_abc123  198.51.100.42   mail.yourdom…  marketing      warming      ███░░  62%
 ip_def456  198.51.100.17   tx.yourdomai…  transactional  warmed       █████ 100%
 ip_ghi789  198.51.100.88   news.yourdom…  marketing      suspended !  █▉░░░  38%
 ip_jkl012  198.51.100.131  —              transactional  not_started  ░░░░░   0%
 
-1 warming, 1 warmed, 1 suspended, 1 not_started, 35,714 messages today, 2 behind
-schedule or suspended (!), next estimated warmed on 2026-04-16
+1 warming, 1 warmed, 1 suspended, 1 not_started, 35,714 messages today, 1 behind
+schedule or suspended (!), next estimated warmed on 2026-04-12
 """
 
 LIST_IN_60_COLUMNS = """\
 ID         ADDRESS         POOL      STATUS       WARM-UP
-ip_abc123  198.51.100.42   marketi…  warming !    ███░░  62%
+ip_abc123  198.51.100.42   marketi…  warming      ███░░  62%
 ip_def456  198.51.100.17   transac…  warmed       █████ 100%
 ip_ghi789  198.51.100.88   marketi…  suspended !  █▉░░░  38%
 ip_jkl012  198.51.100.131  transac…  not_started  ░░░░░   0%
 
 1 warming, 1 warmed, 1 suspended, 1 not_started, 35,714
-messages today, 2 behind schedule or suspended (!), next
-estimated warmed on 2026-04-16
+messages today, 1 behind schedule or suspended (!), next
+estimated warmed on 2026-04-12
 """
 
 SHOW_IN_80_COLUMNS = """\
@@ -72,12 +72,12 @@ ip_abc123  198.51.100.42  warming: warm-up in progress, day 18
   Today's limit  8,000 messages
   Reputation     █████████████████████████████████▌░░░░░░  84 of 100
   Warm-up        ████████████████████████▊░░░░░░░░░░░░░░░  62%
-  Schedule       200 messages short since day 14, estimated warmed on 2026-04-16
+  Schedule       on schedule, estimated warmed on 2026-04-12
 
   DAY   LIMIT   SENT  SENT OF LIMIT
     1     200    200  ██████████████████████████████  ✓ done
     7   1,000  1,000  ██████████████████████████████  ✓ done
-   14   4,000  3,800  ████████████████████████████▌░  ✗ 200 short
+   14   4,000  3,800  ████████████████████████████▌░  ▶ now
    21  10,000      0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  · ahead
    28  25,000      0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  · ahead
 
@@ -99,19 +99,19 @@ ip_abc123
   Today's limit  8,000 messages
   Reputation     █████████████████████████▏░░░░  84 of 100
   Warm-up        ██████████████████▌░░░░░░░░░░░  62%
-  Schedule       200 messages short since day 14, estimated
-                 warmed on 2026-04-16
+  Schedule       on schedule, estimated warmed on 2026-04-12
 
   DAY   LIMIT   SENT  SENT OF LIMIT
     1     200    200  █████████████  ✓ done
     7   1,000  1,000  █████████████  ✓ done
-   14   4,000  3,800  ████████████▎  ✗ 200 short
+   14   4,000  3,800  ████████████▎  ▶ now
    21  10,000      0  ░░░░░░░░░░░░░  · ahead
    28  25,000      0  ░░░░░░░░░░░░░  · ahead
 
-  25,000 ┤ messages a day: █ sent, ░ allowed         ░░░░░░░
-         ┤                                   ░░░░░░░░░░░░░░░
-         ┤            ▁▁▁▁▂▂▂▂▂▃▃▃░░░░░░░░░░░░░░░░░░░░░░░░░░
+  25,000 ┤ messages a day: █ sent, ░ allowed           ░░░░░
+         ┤                                        ░░░░░░░░░░
+         ┤                              ░░░░░░░░░░░░░░░░░░░░
+         ┤        ▁▁▁▁▁▁▂▂▂▃▃▃▃▄▄▄░░░░░░░░░░░░░░░░░░░░░░░░░░
           1          7            14     ▲ 18 21          28
 """
 
@@ -126,14 +126,13 @@ ip_abc123
   Today's limit  8,000 messages
   Reputation     ████████▍░  84 of 100
   Warm-up        ██████▏░░░  62%
-  Schedule       200 messages short
-                 since day 14, estimated
-                 warmed on 2026-04-16
+  Schedule       on schedule, estimated
+                 warmed on 2026-04-12
 
   DAY   LIMIT   SENT
     1     200    200  ✓ done
     7   1,000  1,000  ✓ done
-   14   4,000  3,800  ✗ 200 short
+   14   4,000  3,800  ▶ now
    21  10,000      0  · ahead
    28  25,000      0  · ahead
 
@@ -266,7 +265,7 @@ def test_colours_tell_the_status_of_an_ip(world: World) -> None:
         "\x1b[2mID       \x1b[0m  \x1b[2mADDRESS       \x1b[0m  \x1b[2mRDNS         \x1b[0m  "
         "\x1b[2mPOOL         \x1b[0m  \x1b[2mSTATUS     \x1b[0m  \x1b[2mWARM-UP\x1b[0m"
     )
-    styles = {"33": "warming !", "32": "warmed", "1;31": "suspended !", "34": "not_started"}
+    styles = {"33": "warming  ", "32": "warmed", "1;31": "suspended !", "34": "not_started"}
     bars = ("███░░  62%", "█████ 100%", "█▉░░░  38%", "░░░░░   0%")
     assert [row.split("  \x1b[", 1)[1] for row in rows] == [
         f"{style}m{status:<11}\x1b[0m  \x1b[{style}m{bar}\x1b[0m"
@@ -369,7 +368,7 @@ def test_numbers_that_make_no_sense_are_shown_as_they_are() -> None:
         "",
         "  DAY          LIMIT  SENT  SENT OF LIMIT",
         "    1              0     5  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  ✓ done",
-        "    3            100   900  ██████████████████████████████  · ahead",
+        "    3            100   900  ██████████████████████████████",
         "   -2           -100   -50  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░",
         "    —  1,000,000,000    -7  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░",
         "    —              —     —  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░",
@@ -402,7 +401,7 @@ def test_steps_say_in_a_word_and_a_colour_where_they_stand(world: World) -> None
     assert shown.splitlines()[11:14] == [
         f"    1     200    200  \x1b[32m{'█' * 30}\x1b[0m  \x1b[32m✓ done\x1b[0m",
         f"    7   1,000  1,000  \x1b[32m{'█' * 30}\x1b[0m  \x1b[32m✓ done\x1b[0m",
-        f"   14   4,000  3,800  \x1b[33m{'█' * 28}▌░\x1b[0m  \x1b[31m✗ 200 short\x1b[0m",
+        f"   14   4,000  3,800  \x1b[33m{'█' * 28}▌░\x1b[0m  \x1b[1m▶ now\x1b[0m",
     ]
 
 
@@ -441,7 +440,7 @@ def test_a_long_schedule_shows_the_steps_around_today() -> None:
     assert lines[7:10] == [
         "  DAY  LIMIT  SENT  SENT OF LIMIT",
         "  … 13 steps before",
-        "   14     42     0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  ✗ 42 short",
+        "   14     42     0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  ✗ missed",
     ]
     assert lines[13:15] == [
         "   18     54     0  ░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░  ▶ now",
@@ -468,8 +467,7 @@ def test_a_suspended_ip_says_why_and_what_to_do_on_one_screen(world: World) -> N
     shown = without_colour(world, 80).run("show", "ip_ghi789", terminal="out").stdout.splitlines()
     assert len(shown) == 23
     assert shown[0] == "ip_ghi789  198.51.100.88  suspended: paused after a spike of complaints"
-    assert shown[9:12] == [
-        "  Schedule       39,000 messages short since day 14",
+    assert shown[9:11] == [
         "  What to do     Stop what drew the complaints; then ask MisarMail's support.",
         "",
     ]

@@ -271,13 +271,13 @@ def test_a_terminal_that_has_only_ascii_gets_bars_in_ascii(world: World) -> None
         stdout.shown()
         == """\
 ID         ADDRESS         RDNS           POOL           STATUS       WARM-UP
-ip_abc123  198.51.100.42   mail.yourdom.  marketing      warming !    ###--  62%
+ip_abc123  198.51.100.42   mail.yourdom.  marketing      warming      ###--  62%
 ip_def456  198.51.100.17   tx.yourdomai.  transactional  warmed       ##### 100%
 ip_ghi789  198.51.100.88   news.yourdom.  marketing      suspended !  ##---  38%
 ip_jkl012  198.51.100.131  -              transactional  not_started  -----   0%
 
-1 warming, 1 warmed, 1 suspended, 1 not_started, 35,714 messages today, 2 behind
-schedule or suspended (!), next estimated warmed on 2026-04-16
+1 warming, 1 warmed, 1 suspended, 1 not_started, 35,714 messages today, 1 behind
+schedule or suspended (!), next estimated warmed on 2026-04-12
 """
     )
 
