@@ -6,7 +6,9 @@ function __misar_ips_complete
     set -lx _MISAR_IPS_COMPLETE fish
     set -l offers ($words[1] $words[2..-1] "$current" 2>/dev/null </dev/null)
     if string match --quiet ':files*' -- $offers[1]
-        __fish_complete_path "$current"
+        set -l option (string match --regex '^-[^=]*=' -- "$current")
+        set -l path (string replace -- "$option" '' "$current")
+        __fish_complete_path "$path" | string replace --regex '^' -- "$option"
     else
         printf '%s\n' $offers
     end

@@ -76,7 +76,7 @@ def _run(arguments: list[str], session: Session) -> None:
         completion.answer(command, arguments, session)
         return
     try:
-        with command.make_context("misar-ips", arguments or ["--help"], obj=session) as context:
+        with command.make_context("misar-ips", arguments, obj=session) as context:
             command.invoke(context)
     except typer.Exit:
         return

@@ -167,12 +167,6 @@ class Session:
         client = self.__dict__.get("client")
         return tuple(client.carried_out) if client else ()
 
-    def forget_seen_ips(self) -> None:
-        """Let completion ask anew once this run is over, however it ends: it changes something."""
-        from misar_ips.shell import seen_ips
-
-        self._opened.callback(seen_ips.forget)
-
     def emulator_store(self, path: Path | None = None) -> Store:
         """Return the emulator's state, from its usual place or another."""
         from misar_ips.emulator.store import Store, default_path

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from misar_ips.cli import whole_app
-from misar_ips.cli.examples import EXIT_CODES, LESSONS
-from misar_ips.cli.help import groups, meaning, term, usage
+from misar_ips.cli.help import (
+    ENVIRONMENT,
+    EXIT_CODES,
+    examples,
+    groups,
+    meaning,
+    purpose,
+    term,
+    usage,
+)
 from misar_ips.errors import ExitCode
 from misar_ips.version import __version__
 
@@ -25,23 +33,11 @@ one JSON document with --json. Everything else goes to standard error.
 
 An IP is named by its id or by its address."""
 
-_ENVIRONMENT = {
-    "MISAR_IPS_PROFILE": "The profile to use where --profile does not name one.",
-    "MISARMAIL_API_KEY": "The key to use where no profile is named.",
-    "MISARMAIL_BASE_URL": "The server, together with MISARMAIL_API_KEY.",
-    "MISAR_IPS_CONFIG": "The configuration file.",
-    "MISAR_IPS_EMULATOR_DB": "Where the emulator keeps its state.",
-    "NO_COLOR, FORCE_COLOR, TERM, COLUMNS": "Whether output is coloured, and how wide it is.",
-    "HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, SSL_CERT_DIR": "The way to the server, and whom to "
-    "trust.",
-}
-
 _HELP = {"-h, --help": "Show the help of the program, or of the command it stands after."}
 
 _FILES = {
     "~/.config/misar-ips/config.toml": "Profiles, and which one is the default; on macOS in "
     "~/Library/Application Support/misar-ips.",
-    "~/.cache/misar-ips/completion/": "The IPs that completion saw within the last minute.",
     "~/.local/state/misar-ips/emulator.db": "What the emulator and the profile demo keep.",
 }
 
@@ -65,7 +61,7 @@ def man_page() -> str:
         ".SH EXIT STATUS",
         *_terms({str(int(code)): EXIT_CODES[code] for code in ExitCode}),
         ".SH ENVIRONMENT",
-        *_terms(_ENVIRONMENT),
+        *_terms(ENVIRONMENT),
         ".SH FILES",
         *_terms(_FILES),
     ]
@@ -78,13 +74,15 @@ def _command(name: str, command: Command) -> Iterator[str]:
             yield from _command(f"{name} {inner}", each)
         return
     yield f".SS misar\\-ips {_escaped(' '.join((name, *usage(command))))}"
-    yield from _paragraphs(command.help)
+    yield from _paragraphs(purpose(command))
     yield from _groups(command)
     yield from (".PP", ".I Examples:", ".PP", ".nf", ".RS 4")
-    yield from (_escaped(example) for example in LESSONS[name].examples)
-    yield from (".RE", ".fi", ".PP", ".I Exit codes:")
-    codes = sorted(LESSONS[name].exit_codes.items())
-    yield from _terms({str(int(code)): what for code, what in codes}, indent=5)
+    yield from (_escaped(example) for example in examples(command))
+    yield from (".RE", ".fi")
+    if command.exit_codes:
+        yield from (".PP", ".I Exit codes of its own:")
+        own = {str(int(code)): EXIT_CODES[code] for code in command.exit_codes}
+        yield from _terms(own, indent=5)
 
 
 def _groups(command: Command) -> Iterator[str]:

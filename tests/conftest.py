@@ -39,14 +39,13 @@ def _watch_over_the_key() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _the_key_is_seen_nowhere(request: pytest.FixtureRequest, usual_cache: Path) -> Iterator[None]:
+def _the_key_is_seen_nowhere(request: pytest.FixtureRequest) -> Iterator[None]:
     has_folder = "tmp_path" in request.fixturenames
     folder: Path | None = request.getfixturevalue("tmp_path") if has_folder else None
     yield
     if folder:
-        for pattern in ("*.db*", "*.log", "cache/**/*"):
+        for pattern in ("*.db*", "*.log"):
             WATCH.look_at_files(folder.rglob(pattern))
-    WATCH.look_at_files(usual_cache.rglob("*"))
     assert WATCH.findings() == []
 
 
@@ -70,17 +69,6 @@ def _no_proxy_and_no_certificates_of_this_machine(monkeypatch: pytest.MonkeyPatc
         monkeypatch.delenv(name.lower(), raising=False)
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
-
-
-@pytest.fixture
-def usual_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder in which completion keeps what it saw, where a test has no other one."""
-    return tmp_path_factory.getbasetemp() / "cache"
-
-
-@pytest.fixture(autouse=True)
-def _no_cache_of_this_machine(monkeypatch: pytest.MonkeyPatch, usual_cache: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(usual_cache))
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,6 @@ FLOORS = {name: floor for floor, layer in enumerate(reversed(LAYERS)) for name i
 APART = {("api", "emulator"), ("emulator", "hostnames"), ("emulator", "times")}
 NOT_YET = {
     ("dns/lookups.py", "output"),
-    ("session.py", "shell"),
 }
 
 
@@ -118,7 +117,7 @@ def loaded_by(*arguments: str, environ: dict[str, str], on_terminal: bool = Fals
 NEVER = {"pydantic", "asyncio", "click", "pygments"}
 NOT_FOR_HELP = NEVER | {"httpx", "httpcore", "rich", "sqlite3", "tomllib", "idna", "dns"}
 NOT_FOR_TABLES = NEVER | {"sqlite3", "tomllib", "tomli_w", "platformdirs", "dns", "concurrent"}
-NOT_FOR_TABLES |= {"misar_ips.results", "misar_ips.dns.verdicts", "misar_ips.cli.examples"}
+NOT_FOR_TABLES |= {"misar_ips.results", "misar_ips.dns.verdicts"}
 NOT_FOR_JSON = NEVER | {"rich", "sqlite3", "tomllib", "tomli_w", "platformdirs", "dns"}
 
 

@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
 
 import misar_ips
-from misar_ips.cli.examples import EXIT_CODES, LESSONS
+from misar_ips.cli import whole_app
+from misar_ips.cli.help import EXIT_CODES
 from misar_ips.errors import ExitCode
 from scripts.man_page import man_page
 from scripts.pictures import PICTURES, picture
@@ -24,6 +26,19 @@ REGENERATE = "run `python -m scripts.regenerate`"
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 MAN_PAGE = ROOT / "man" / "misar-ips.1"
+
+
+def all_commands() -> dict[str, Any]:
+    """Return every command by what is typed for it; the program itself is the empty text."""
+    found: dict[str, Any] = {"": typer.main.get_command(whole_app())}
+    for name, command in found[""].commands.items():
+        found[name] = command
+        for inner, each in getattr(command, "commands", {}).items():
+            found[f"{name} {inner}"] = each
+    return found
+
+
+COMMANDS = all_commands()
 
 
 def test_the_man_page_is_current() -> None:
@@ -43,7 +58,7 @@ def test_the_man_page_is_one_that_man_can_show() -> None:
     text = re.sub(".\b", "", shown.stdout)
     for section in ("NAME", "SYNOPSIS", "COMMANDS", "EXIT STATUS", "ENVIRONMENT", "FILES"):
         assert f"\n{section}\n" in text
-    for command in LESSONS:
+    for command in COMMANDS:
         assert f"misar-ips {command}" in text
 
 
@@ -83,27 +98,43 @@ def sections(help_text: str) -> dict[str, list[str]]:
     return {heading.removesuffix(":"): lines for heading, *lines in parts}
 
 
-@pytest.mark.parametrize("command", LESSONS)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_commands_help_teaches(world: World, command: str) -> None:
-    lesson = LESSONS[command]
     ran = world.run(*command.split(), "--help")
     assert (ran.code, ran.stderr) == (0, "")
+    assert ran == world.run("help", *command.split())
     usage, sentence, *_ = ran.stdout.split("\n\n")
     assert usage.startswith(f"Usage: {' '.join(('misar-ips', *command.split()))} ")
     assert usage.endswith("[OPTIONS]")
     assert re.fullmatch(r"  [A-Z](.|\n)*\.", sentence)
     taught = sections(ran.stdout)
-    assert taught["Examples"] == [f"  {example}" for example in lesson.examples]
-    assert 2 <= len(lesson.examples) <= 3
-    assert all(example.startswith(f"misar-ips {command}") for example in lesson.examples)
+    assert 2 <= len(taught["Examples"]) <= 3
+    assert all(example.startswith(f"  misar-ips {command}") for example in taught["Examples"])
     assert any("--help" in line for lines in taught.values() for line in lines)
-    if lesson.exit_codes:
-        codes = [int(line.split()[0]) for line in taught["Exit codes"]]
-        assert codes == sorted(lesson.exit_codes)
-        assert {ExitCode.DONE, ExitCode.USAGE, ExitCode.INTERRUPTED} <= set(codes)
-    else:
-        assert "COMMAND --help` shows a command's options" in ran.stdout
     assert max(len(line) for line in ran.stdout.splitlines()) <= 80
+
+
+def test_a_commands_help_names_the_exit_codes_that_are_its_own(world: World) -> None:
+    own = {
+        "wait": [11],
+        "request": [10, 11],
+        "update": [10],
+        "release": [1, 2, 10],
+        "check": [12],
+        "doctor": [12],
+        "": sorted(ExitCode),
+    }
+    for command in COMMANDS:
+        table = sections(world.run(*command.split(), "--help").stdout).get("Exit codes", [])
+        assert [int(line.split()[0]) for line in table] == own.get(command, [])
+
+
+def test_help_has_topics(world: World) -> None:
+    codes = world.run("help", "exit-codes")
+    assert (
+        codes.stdout == f"Exit codes:\n{world.run('--help').stdout.partition('Exit codes:')[2][1:]}"
+    )
+    assert "MISAR_IPS_EMULATOR_DB" in world.run("help", "environment").stdout
 
 
 def test_every_exit_code_is_explained() -> None:
@@ -120,9 +151,8 @@ Arguments:
 
 DNS:
   --blocklists               Ask the usual blocklists as well.
-  --blocklist ZONE           Ask this blocklist; as often as you like.
-  --resolver ADDRESS[:PORT]  Ask this resolver, not the system's; as often as
-                             you like.
+  --blocklist ZONE           Ask this blocklist; repeatable.
+  --resolver ADDRESS[:PORT]  Ask this resolver, not the system's; repeatable.
 
 Common options:
   -p, --profile NAME  Use this profile; demo needs no key.
@@ -133,7 +163,7 @@ Common options:
 Examples:
 """
 GROUPS_OF_HELP = {
-    "": ["The life of an IP", "Set-up and tests", "Options"],
+    "": ["Dedicated IPs", "Set-up and tests", "Options", "Common options"],
     "request": ["Options", "DNS", "Common options"],
     "list": ["Options", "Common options"],
     "profile": ["Commands", "Options"],
@@ -153,7 +183,7 @@ def test_help_has_its_options_in_groups(world: World) -> None:
 def test_help_tells_what_holds_where_nothing_is_given(world: World) -> None:
     shown = world.run("wait", "--help").stdout
     assert shown.startswith("Usage: misar-ips wait IP --for GOAL [OPTIONS]\n")
-    assert "  --interval SECONDS  How often to look; 5 at the least. [default: 60]\n" in shown
+    assert "  --interval DURATION  How often to look; at least 5s. [default: 60s]\n" in shown
     assert " [default: 30]\n" in world.run("profile", "add", "--help").stdout
 
 

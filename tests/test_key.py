@@ -89,11 +89,6 @@ def test_object_within_a_session(world, monkeypatch):
 
 def test_file_of_the_emulator(tmp_path):
     (tmp_path / "emulator.db-journal").write_text(KEY)
-
-
-def test_file_of_completion(usual_cache):
-    usual_cache.mkdir()
-    (usual_cache / "seen.json").write_text(KEY)
 """
 
 HARMLESS = """

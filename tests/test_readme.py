@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from misar_ips import errors
-from misar_ips.cli.examples import LESSONS
 from misar_ips.config.profiles import choose_profile
 from misar_ips.emulator.faults import KINDS
 from scripts.readme import examples, with_examples_run
+from tests.test_documents import COMMANDS
 
 if TYPE_CHECKING:
     from misar_ips.emulator.server import EmulatorServer
@@ -56,7 +56,7 @@ def test_the_exit_codes_are_the_programs() -> None:
 
 
 def test_every_command_and_option_is_documented(world: World) -> None:
-    for command in LESSONS:
+    for command in COMMANDS:
         assert f"misar-ips {command}" in README
         for option in re.findall(r"(--[a-z-]+)", world.run(*command.split(), "--help").stdout):
             assert option in {"--help", *re.findall(r"--[a-z-]+", README)}

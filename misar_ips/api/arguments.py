@@ -18,7 +18,15 @@ DOCUMENTED_POOLS = ("transactional", "marketing")
 """The pools the reference names. Others exist, so any name is passed on."""
 
 
-GOALS = ("provisioned", "warmed")
+STATUSES = {
+    "not_started": "warm-up not begun yet",
+    "warming": "warm-up in progress",
+    "warmed": "warm-up complete, full daily limit",
+    "suspended": "paused after a spike of complaints",
+}
+"""The documented values of ``warmup_status``, and what they mean. Others exist."""
+
+GOALS = {"provisioned": "the IP is there", "warmed": "its warm-up is complete"}
 """What an IP can be waited for to be."""
 
 
@@ -125,6 +133,7 @@ def _is_same(actual: str | None, wanted: str) -> bool:
 
 
 FIELDS = ("id", "address", "rdns", "pool", "warmup_status", "warmup_percent", "created_at")
+"""What the list tells of an IP, in the order of its columns."""
 
 
 def validate_field(text: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING
 
+from misar_ips.cli.help import ALIASES
 from misar_ips.cli.ips import app
 from misar_ips.cli.options import SET_UP
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 def app_for(name: str) -> typer.Typer:
     """Return the app with the one command of that name: building all of them takes 5 ms.
 
-    Where there is none, give it with every command.
+    Where there is none, and for `help`, return it with every command.
     """
-    wanted = [each for each in app.registered_commands if each.name == name]
-    if not wanted:
+    wanted = [each for each in app.registered_commands if each.name == ALIASES.get(name, name)]
+    if not wanted or name == "help":
         return whole_app()
     small = copy(app)
     small.registered_commands = wanted

@@ -6,9 +6,18 @@ from typing import Annotated
 import typer
 
 from misar_ips.cli.help import HelpfulCommand, HelpfulGroup
+from misar_ips.shell.completion import plans
 from misar_ips.times import parse_duration
 
-app = typer.Typer(help="Run a local stand-in for the API.", rich_markup_mode=None, cls=HelpfulGroup)
+app = typer.Typer(
+    help="""Run a local stand-in for the API.
+
+misar-ips emulator serve
+misar-ips emulator advance 7d
+misar-ips emulator reset""",
+    rich_markup_mode=None,
+    cls=HelpfulGroup,
+)
 
 # The groups of options in the help.
 _PLACE = "Where it is"
@@ -46,7 +55,10 @@ def serve(
     plan: Annotated[
         str,
         typer.Option(
-            metavar="PLAN", help="free, pro, max or enterprise.", rich_help_panel=_ANSWERS
+            metavar="PLAN",
+            help="free, pro, max or enterprise.",
+            autocompletion=plans,
+            rich_help_panel=_ANSWERS,
         ),
     ] = "enterprise",
     rate_limit: Annotated[
@@ -73,7 +85,12 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the API on this machine, until Ctrl-C."""
+    """Serve the API on this machine, until Ctrl-C.
+
+    misar-ips emulator serve
+    misar-ips emulator serve --port 0 --plan max
+    misar-ips emulator serve --fault POST:lost-reply:1 --fault GET:503:2
+    """
     from misar_ips.commands.emulator import open_server, run_until_stopped
 
     server = open_server(
@@ -98,17 +115,23 @@ def advance(
     duration: Annotated[str, typer.Argument(metavar="DURATION", help="As 90s, 15m, 24h or 7d.")],
     db: DatabaseOption = None,
 ) -> None:
-    """Move the emulator's clock on, and say what it shows then."""
+    """Move the emulator's clock on, and say what it shows then.
+
+    misar-ips emulator advance 24h
+    misar-ips emulator advance 28d
+    """
     from misar_ips.times import rfc3339
 
-    context.obj.forget_seen_ips()
     now = context.obj.emulator_store(db).advance(parse_duration(duration))
     context.obj.output.line(rfc3339(now.replace(microsecond=0)))
 
 
 @app.command("reset", cls=HelpfulCommand)
 def reset(context: typer.Context, db: DatabaseOption = None) -> None:
-    """Start the emulator over, with its first IPs and its first day."""
-    context.obj.forget_seen_ips()
+    """Start the emulator over, with its first IPs and its first day.
+
+    misar-ips emulator reset
+    misar-ips emulator reset --db scratch.db
+    """
     context.obj.emulator_store(db).reset()
     context.obj.output.note("The emulator is as new.")

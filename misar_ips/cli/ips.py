@@ -1,61 +1,67 @@
-"""The commands on IPs, in the order of an IP's life, and `doctor`."""
+"""The commands on IPs, and `doctor`."""
 
 from typing import Annotated
 
 import typer
 
-from misar_ips.api.arguments import validate_changes, validate_goal, validate_id
-from misar_ips.cli.help import HelpfulCommand, HelpfulGroup
+from misar_ips.api.arguments import validate_changes
+from misar_ips.cli.help import HelpfulCommand, HelpfulGroup, ending, help_for
 from misar_ips.cli.options import (
-    DNS,
+    IPS,
     SET_UP,
+    AnyIPsArgument,
+    BlocklistOption,
+    BlocklistsOption,
     DebugOption,
+    GoalOption,
     IPArgument,
+    IPsArgument,
     JsonOption,
     NoCheckOption,
     PoolOption,
+    PoolsOption,
     ProfileOption,
     RdnsOption,
     ResolverOption,
     SortOption,
+    StatusesOption,
     open_session,
 )
-from misar_ips.commands.list import in_order
-from misar_ips.hostnames import validate_zone
+from misar_ips.commands.list import in_order, select
+from misar_ips.errors import ExitCode
+from misar_ips.shell.completion import commands, shells
 from misar_ips.times import parse_duration, parse_interval
 from misar_ips.version import __version__
 
 app = typer.Typer(
     name="misar-ips",
     rich_markup_mode=None,  # rich takes --help from 110 ms to 290 ms
-    add_completion=False,  # ours is in completion.py: Typer's evaluates what it is given
+    add_completion=False,  # ours is in shell/: what Typer's scripts are given is evaluated
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Manage MisarMail's dedicated sending IPs, from the order to the release.",
     cls=HelpfulGroup,
 )
-_LIFE = "The life of an IP"  # a group of commands in the help
 
 
 def _print_version(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - Typer's signature
-    if wanted:
+    if wanted and not context.resilient_parsing:
         context.obj.output.line(f"misar-ips {__version__}")
         raise typer.Exit
 
 
-def _install_completion(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - likewise
-    if wanted:
-        from misar_ips.shell import scripts as shells
+def _install_completion(context: typer.Context, shell: str | None) -> None:
+    if shell is not None and not context.resilient_parsing:
+        from misar_ips.shell.install import install
 
-        context.obj.output.note(shells.install(context.obj.environ))
+        context.obj.output.note(install(shell, context.obj.environ))
         raise typer.Exit
 
 
-def _show_completion(context: typer.Context, wanted: bool) -> None:  # noqa: FBT001 - likewise
-    if wanted:
-        from misar_ips.shell import scripts as shells
+def _show_completion(context: typer.Context, shell: str | None) -> None:
+    if shell is not None and not context.resilient_parsing:
+        from misar_ips.shell.install import script_for
 
-        context.obj.output.text(shells.script_in_use(context.obj.environ))
+        context.obj.output.text(script_for(shell, context.obj.environ))
         raise typer.Exit
 
 
@@ -64,21 +70,25 @@ VersionOption = Annotated[
     typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
 ]
 InstallCompletionOption = Annotated[
-    bool,
+    str | None,
     typer.Option(
         "--install-completion",
+        metavar="[SHELL]",
         callback=_install_completion,
         is_eager=True,
-        help="Teach the shell that SHELL names to complete.",
+        help="Install TAB completion for this shell, or the one in use.",
+        autocompletion=shells,
     ),
 ]
 ShowCompletionOption = Annotated[
-    bool,
+    str | None,
     typer.Option(
         "--show-completion",
+        metavar="[SHELL]",
         callback=_show_completion,
         is_eager=True,
-        help="Print the completion script for that shell.",
+        help="Print the completion script.",
+        autocompletion=shells,
     ),
 ]
 
@@ -87,111 +97,63 @@ ShowCompletionOption = Annotated[
 def root(
     *,
     version: VersionOption = False,
-    install_completion: InstallCompletionOption = False,
-    show_completion: ShowCompletionOption = False,
-) -> None:
-    """Take the options that stand before a command."""
-
-
-@app.command("request", cls=HelpfulCommand, rich_help_panel=_LIFE)
-def request(
-    context: typer.Context,
-    pool: PoolOption = None,
-    rdns: RdnsOption = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is provisioned.")] = False,
-    no_check: NoCheckOption = False,
-    resolver: ResolverOption = None,
+    install_completion: InstallCompletionOption = None,
+    show_completion: ShowCompletionOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Order a new IP. It is there within 24 hours, and its warm-up begins by itself."""
-    session = open_session(context, profile, json=json, debug=debug)
-    from misar_ips.commands import check as checking
-    from misar_ips.commands import polling as following
-    from misar_ips.results import ChangedIP
+    """Manage MisarMail's dedicated sending IPs, from the order to the release.
 
-    if not no_check:
-        checking.warn_of_rdns(session, rdns, None, resolver or ())
-    session.forget_seen_ips()
-    requested = session.client.request(pool=pool, rdns=rdns)
-    message = requested.message or f"Ordered {requested.ip.id}."
-    if wait:
-        session.output.note(message)
-        details = following.wait_for_order(session, requested.ip.id)
-        session.output.result(details, brief=True)
-    else:
-        session.output.result(ChangedIP(requested.ip))
-        session.output.note(message)
+    misar-ips list --profile demo
+    misar-ips profile add work
+    misar-ips request --pool transactional --wait
+    """
 
 
-@app.command("wait", cls=HelpfulCommand, rich_help_panel=_LIFE)
-def wait_for_ip(
-    context: typer.Context,
-    ip: IPArgument,
-    goal: Annotated[
-        str,
-        typer.Option("--for", metavar="GOAL", help="provisioned or warmed.", parser=validate_goal),
-    ],
-    timeout: Annotated[
-        str, typer.Option(metavar="DURATION", help="Give up after this: 90s, 15m, 24h, 28d.")
-    ] = "24h",
-    interval: Annotated[
-        str, typer.Option(metavar="SECONDS", help="How often to look; 5 at the least.")
-    ] = "60",
-    profile: ProfileOption = None,
-    json: JsonOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Wait until an IP is provisioned or warmed."""
-    from misar_ips.commands import polling as following
-
-    seconds, pace = parse_duration(timeout).total_seconds(), parse_interval(interval)
-    session = open_session(context, profile, json=json, debug=debug)
-    ip_id = session.client.resolve(ip)
-    session.output.result(following.wait(session, ip_id, goal, seconds, pace), brief=True)
-
-
-@app.command("list", cls=HelpfulCommand, rich_help_panel=_LIFE)
+@app.command("list", cls=HelpfulCommand, rich_help_panel=IPS)
 def list_ips(
     context: typer.Context,
-    pool: Annotated[str | None, typer.Option(metavar="POOL", help="Only this pool.")] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(
-            metavar="STATUS", help="Only this status: not_started, warming, warmed or suspended."
-        ),
-    ] = None,
+    pool: PoolsOption = None,
+    status: StatusesOption = None,
     sort: SortOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show every dedicated IP with its warm-up."""
+    """Show every dedicated IP with its warm-up.
+
+    misar-ips list --pool marketing --status warming
+    misar-ips list --sort warmup_percent
+    misar-ips list --json | jq -r '.[].address'
+    """
     session = open_session(context, profile, json=json, debug=debug)
     ips = session.listed()
-    wanted = tuple(
-        ip for ip in ips if pool in {None, ip.pool} and status in {None, ip.warmup_status}
-    )
+    wanted = select(ips, pool or (), status or (), session.output.warning)
     none_at_all = "No dedicated IPs yet; `misar-ips request` orders one."
     if session.output.is_for_people:
         wanted = tuple(each.ip for each in session.client.with_details(wanted))
     session.output.result(in_order(wanted, sort), empty="No IP matches." if ips else none_at_all)
 
 
-@app.command("show", cls=HelpfulCommand, rich_help_panel=_LIFE)
+@app.command("show", cls=HelpfulCommand, rich_help_panel=IPS)
 def show(
     context: typer.Context,
     ip: IPArgument,
     watch: Annotated[bool, typer.Option("--watch", help="Show it anew, until Ctrl-C.")] = False,
     interval: Annotated[
-        str, typer.Option(metavar="SECONDS", help="With --watch: how often; 5 at the least.")
-    ] = "30",
+        str, typer.Option(metavar="DURATION", help="With --watch: how often; at least 5s.")
+    ] = "30s",
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show one IP: settings, reputation, and how its warm-up goes."""
+    """Show one IP: settings, reputation, and how its warm-up goes.
+
+    misar-ips show ip_abc123
+    misar-ips show 198.51.100.42 --watch
+    misar-ips show ip_abc123 --json | jq .warmup
+    """
     pace = parse_interval(interval)
     session = open_session(context, profile, json=json, debug=debug)
     ip_id = session.client.resolve(ip)
@@ -205,34 +167,23 @@ def show(
         session.output.result(details_of(session.client.get(ip_id), session.now()))
 
 
-@app.command("check", cls=HelpfulCommand, rich_help_panel=_LIFE)
+@app.command("check", cls=ending(ExitCode.CHECK_FAILED), rich_help_panel=IPS)
 def check_ips(
     context: typer.Context,
-    ips: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[IP...]", help="Ids or addresses; all IPs without one.", parser=validate_id
-        ),
-    ] = None,
-    blocklists: Annotated[
-        bool,
-        typer.Option("--blocklists", help="Ask the usual blocklists as well.", rich_help_panel=DNS),
-    ] = False,
-    blocklist: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ZONE",
-            help="Ask this blocklist; as often as you like.",
-            parser=validate_zone,
-            rich_help_panel=DNS,
-        ),
-    ] = None,
+    ips: AnyIPsArgument = None,
+    blocklists: BlocklistsOption = False,
+    blocklist: BlocklistOption = None,
     resolver: ResolverOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Check IPs: PTR and forward DNS, blocklists, warm-up."""
+    """Check IPs: PTR and forward DNS, blocklists, warm-up.
+
+    misar-ips check
+    misar-ips check ip_abc123 --blocklists
+    misar-ips check --json | jq -r '.[] | select(.ok | not).address'
+    """
     session = open_session(context, profile, json=json, debug=debug)
     from misar_ips.commands import check as checking
 
@@ -240,7 +191,76 @@ def check_ips(
     checking.report(session.output, checking.check(session, ips or (), zones, resolver or ()))
 
 
-@app.command("update", cls=HelpfulCommand, rich_help_panel=_LIFE)
+@app.command("wait", cls=ending(ExitCode.WAIT_FAILED), rich_help_panel=IPS)
+def wait_for_ip(
+    context: typer.Context,
+    ip: IPArgument,
+    goal: GoalOption,
+    timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="Give up after this: 90s, 15m, 24h, 28d.")
+    ] = "24h",
+    interval: Annotated[
+        str, typer.Option(metavar="DURATION", help="How often to look; at least 5s.")
+    ] = "60s",
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Wait until an IP is provisioned or warmed.
+
+    misar-ips wait ip_abc123 --for provisioned
+    misar-ips wait ip_abc123 --for warmed --timeout 28d && echo warmed
+    """
+    from misar_ips.commands import polling as following
+
+    seconds, pace = parse_duration(timeout).total_seconds(), parse_interval(interval)
+    session = open_session(context, profile, json=json, debug=debug)
+    ip_id = session.client.resolve(ip)
+    session.output.result(following.wait(session, ip_id, goal, seconds, pace), brief=True)
+
+
+@app.command(
+    "request", cls=ending(ExitCode.OUTCOME_UNKNOWN, ExitCode.WAIT_FAILED), rich_help_panel=IPS
+)
+def request(
+    context: typer.Context,
+    pool: PoolOption = None,
+    rdns: RdnsOption = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until it is provisioned.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Order without asking.")] = False,
+    no_check: NoCheckOption = False,
+    resolver: ResolverOption = None,
+    profile: ProfileOption = None,
+    json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Order a new IP. It is there within 24 hours, and its warm-up begins by itself.
+
+    misar-ips request --pool transactional --rdns mail.example.com
+    misar-ips request --wait
+    misar-ips request --json | jq -r .id
+    """
+    session = open_session(context, profile, json=json, debug=debug)
+    from misar_ips.commands import check as checking
+    from misar_ips.commands import polling as following
+    from misar_ips.results import ChangedIP
+
+    if session.output.can_ask and not (pool or rdns or wait or yes):
+        session.output.confirm("Order a new dedicated IP, for the pool that MisarMail chooses?")
+    if not no_check:
+        checking.warn_of_rdns(session, rdns, None, resolver or ())
+    requested = session.client.request(pool=pool, rdns=rdns)
+    message = requested.message or f"Ordered {requested.ip.id}."
+    if wait:
+        session.output.note(message)
+        details = following.wait_for_order(session, requested.ip.id)
+        session.output.result(details, brief=True)
+    else:
+        session.output.result(ChangedIP(requested.ip))
+        session.output.note(message)
+
+
+@app.command("update", cls=ending(ExitCode.OUTCOME_UNKNOWN), rich_help_panel=IPS)
 def update(
     context: typer.Context,
     ip: IPArgument,
@@ -252,7 +272,11 @@ def update(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Change an IP's pool, its PTR hostname, or both."""
+    """Change an IP's pool, its PTR hostname, or both.
+
+    misar-ips update ip_abc123 --rdns mail.example.com
+    misar-ips update 198.51.100.42 --pool transactional
+    """
     from misar_ips.commands.update import update as change
 
     validate_changes(pool, rdns)
@@ -261,40 +285,66 @@ def update(
     change(session, ip, pool=pool, rdns=rdns, nameservers=nameservers)
 
 
-@app.command("release", cls=HelpfulCommand, rich_help_panel=_LIFE)
+@app.command(
+    "release",
+    cls=ending(ExitCode.FAILED, ExitCode.USAGE, ExitCode.OUTCOME_UNKNOWN),
+    rich_help_panel=IPS,
+)
 def release_ips(
     context: typer.Context,
-    ips: Annotated[
-        list[str],
-        typer.Argument(metavar="IP...", help="Ids or addresses.", parser=validate_id),
-    ],
+    ips: IPsArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Release without asking.")] = False,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Release IPs, after asking. A warmed IP's reputation is lost for good."""
+    """Release IPs, after asking. A warmed IP's reputation is lost for good.
+
+    misar-ips release ip_jkl012
+    misar-ips release ip_abc123 ip_def456 --yes
+    """
     session = open_session(context, profile, json=json, debug=debug)
     from misar_ips.commands import release
 
     targets = release.find_targets(session.client, ips)
     if not yes:
         release.ask(session, targets)
-    session.forget_seen_ips()
     release.report(session.output, release.release_targets(session.client, targets))
 
 
-@app.command("doctor", cls=HelpfulCommand, rich_help_panel=SET_UP)
+@app.command("doctor", cls=ending(ExitCode.CHECK_FAILED), rich_help_panel=SET_UP)
 def examine(
     context: typer.Context,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Find out what is set, where it came from, and whether it works."""
+    """Find out what is set, where it came from, and whether it works.
+
+    misar-ips doctor
+    misar-ips doctor --profile work --json
+    """
     from misar_ips.commands import doctor
 
     session = open_session(context, profile, json=json, debug=debug)
     findings = doctor.examine(session, profile)
     session.output.result(findings)
     doctor.require_health(findings)
+
+
+@app.command("help", cls=HelpfulCommand, rich_help_panel=SET_UP)
+def show_help(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[COMMAND]", help="Or exit-codes, environment.", autocompletion=commands
+        ),
+    ] = None,
+) -> None:
+    """Show the help of a command, the same as its `--help`.
+
+    misar-ips help release
+    misar-ips help exit-codes
+    """
+    context.obj.output.text(help_for(context, words or []))

@@ -4,17 +4,38 @@ from typing import Annotated
 
 import typer
 
-from misar_ips.api.arguments import validate_field, validate_id, validate_pool
+from misar_ips.api.arguments import (
+    DOCUMENTED_POOLS,
+    FIELDS,
+    GOALS,
+    STATUSES,
+    validate_field,
+    validate_goal,
+    validate_id,
+    validate_pool,
+)
 from misar_ips.cli.help import COMMON
 from misar_ips.dns.nameservers import Nameserver, validate_resolver
-from misar_ips.hostnames import validate_hostname
+from misar_ips.hostnames import validate_hostname, validate_zone
 from misar_ips.session import Session
+from misar_ips.shell import completion
+
+IPS = "Dedicated IPs"
+"""A group of commands in the help: those that are about IPs."""
 
 SET_UP = "Set-up and tests"
-"""A group of commands in the help: those that are not about IPs."""
+"""A group of commands in the help: the others."""
 
 DNS = "DNS"
 """A group of options in the help."""
+
+_AN_IP = "An IP's id or address."
+
+
+def _without_equals_sign(name: str) -> str:
+    """Return what `-p=work` names: the letter's value is all that follows, the sign too."""
+    return name.removeprefix("=")
+
 
 ProfileOption = Annotated[
     str | None,
@@ -23,6 +44,8 @@ ProfileOption = Annotated[
         "-p",
         metavar="NAME",
         help="Use this profile; demo needs no key.",
+        parser=_without_equals_sign,
+        autocompletion=completion.profiles,
         rich_help_panel=COMMON,
     ),
 ]
@@ -36,12 +59,71 @@ DebugOption = Annotated[
     ),
 ]
 IPArgument = Annotated[
-    str, typer.Argument(metavar="IP", help="An IP's id or address.", parser=validate_id)
+    str,
+    typer.Argument(metavar="IP", help=_AN_IP, parser=validate_id, autocompletion=completion.ids),
+]
+IPsArgument = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="IP...",
+        help="Ids or addresses.",
+        parser=validate_id,
+        autocompletion=completion.ids,
+    ),
+]
+AnyIPsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[IP...]",
+        help="Ids or addresses; all IPs without one.",
+        parser=validate_id,
+        autocompletion=completion.ids,
+    ),
 ]
 PoolOption = Annotated[
     str | None,
     typer.Option(
-        metavar="POOL", help="transactional, marketing, or one of your own.", parser=validate_pool
+        metavar="POOL",
+        help=f"{', '.join(DOCUMENTED_POOLS)}, or one of your own.",
+        parser=validate_pool,
+        autocompletion=completion.pools,
+    ),
+]
+PoolsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--pool",
+        metavar="POOL",
+        help="Only this pool; repeatable.",
+        autocompletion=completion.pools,
+    ),
+]
+StatusesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        metavar="STATUS",
+        help=f"Only this status: {', '.join(STATUSES)}; repeatable.",
+        autocompletion=completion.statuses,
+    ),
+]
+SortOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD",
+        help=f"By {', '.join(FIELDS[:-1])} or {FIELDS[-1]}.",
+        parser=validate_field,
+        autocompletion=completion.fields,
+    ),
+]
+GoalOption = Annotated[
+    str,
+    typer.Option(
+        "--for",
+        metavar="GOAL",
+        help=f"{' or '.join(GOALS)}.",
+        parser=validate_goal,
+        autocompletion=completion.goals,
     ),
 ]
 RdnsOption = Annotated[
@@ -55,17 +137,22 @@ ResolverOption = Annotated[
     list[Nameserver] | None,
     typer.Option(
         metavar="ADDRESS[:PORT]",
-        help="Ask this resolver, not the system's; as often as you like.",
+        help="Ask this resolver, not the system's; repeatable.",
         parser=validate_resolver,
         rich_help_panel=DNS,
     ),
 ]
-SortOption = Annotated[
-    str | None,
+BlocklistsOption = Annotated[
+    bool,
+    typer.Option("--blocklists", help="Ask the usual blocklists as well.", rich_help_panel=DNS),
+]
+BlocklistOption = Annotated[
+    list[str] | None,
     typer.Option(
-        metavar="FIELD",
-        help="By id, address, rdns, pool, warmup_status, warmup_percent or created_at.",
-        parser=validate_field,
+        metavar="ZONE",
+        help="Ask this blocklist; repeatable.",
+        parser=validate_zone,
+        rich_help_panel=DNS,
     ),
 ]
 

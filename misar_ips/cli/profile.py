@@ -6,9 +6,16 @@ import typer
 
 from misar_ips.cli.help import HelpfulCommand, HelpfulGroup
 from misar_ips.cli.options import DebugOption, JsonOption, open_session
+from misar_ips.shell import completion
 
 app = typer.Typer(
-    help="Keep API keys and servers by name.", rich_markup_mode=None, cls=HelpfulGroup
+    help="""Keep API keys and servers by name.
+
+misar-ips profile add work
+misar-ips profile use work
+misar-ips profile list""",
+    rich_markup_mode=None,
+    cls=HelpfulGroup,
 )
 _SAVED = "What is saved"  # a group of options in the help
 
@@ -42,7 +49,12 @@ def add_profile(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Save an API key: typed unseen or read from standard input, and tried once."""
+    """Save an API key: typed unseen or read from standard input, and tried once.
+
+    misar-ips profile add work
+    misar-ips profile add ci < key.txt
+    misar-ips profile add vault --api-key-command 'op read op://infra/misar/key'
+    """
     from misar_ips.api import credentials
     from misar_ips.commands import profile as profiles
     from misar_ips.config.file import Profile
@@ -61,7 +73,11 @@ def add_profile(
 
 @app.command("list", cls=HelpfulCommand)
 def list_profiles(context: typer.Context, json: JsonOption = False) -> None:
-    """Show the saved profiles, their keys masked."""
+    """Show the saved profiles, their keys masked.
+
+    misar-ips profile list
+    misar-ips profile list --json | jq -r '.[].name'
+    """
     from misar_ips.commands import profile as profiles
 
     session = open_session(context, None, json=json)
@@ -74,9 +90,18 @@ def list_profiles(context: typer.Context, json: JsonOption = False) -> None:
 @app.command("use", cls=HelpfulCommand)
 def use_profile(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="The profile's name.", autocompletion=completion.profiles
+        ),
+    ],
 ) -> None:
-    """Make a profile the default one."""
+    """Make a profile the default one.
+
+    misar-ips profile use work
+    misar-ips profile use demo
+    """
     from misar_ips.config import profiles as config
 
     config.set_default_profile(context.obj.environ, name)
@@ -86,9 +111,18 @@ def use_profile(
 @app.command("remove", cls=HelpfulCommand)
 def remove_profile(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="The profile's name.", autocompletion=completion.saved_profiles
+        ),
+    ],
 ) -> None:
-    """Forget a profile and its key."""
+    """Forget a profile and its key.
+
+    misar-ips profile remove ci
+    misar-ips profile remove work && misar-ips profile list
+    """
     from misar_ips.config import profiles as config
 
     none_is_default = config.remove_profile(context.obj.environ, name)

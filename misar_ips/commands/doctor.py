@@ -31,7 +31,6 @@ from misar_ips.errors import (
 )
 from misar_ips.hostnames import is_loopback
 from misar_ips.results import FAIL, PASS, WARNING, Finding
-from misar_ips.shell import scripts as shells
 from misar_ips.times import in_words
 from misar_ips.version import __version__
 
@@ -54,7 +53,6 @@ def examine(session: Session, profile_name: str | None) -> tuple[Finding, ...]:
         _versions(),
         *_configuration(environ),
         *_account(session, profile_name),
-        _completion(environ),
     )
 
 
@@ -255,25 +253,6 @@ def _clock(seconds_ahead: float) -> Finding:
         WARNING,
         f"This machine's clock is {in_words(abs(seconds_ahead))} {direction} the server's.",
         "Let the system set it from the network (NTP); certificates depend on it.",
-    )
-
-
-def _completion(environ: Mapping[str, str]) -> Finding:
-    shell = shells.in_use(environ)
-    if shell is None:
-        return Finding(
-            "completion",
-            WARNING,
-            "The shell is not known: SHELL names none that can be completed in.",
-            f"`SHELL=bash misar-ips --install-completion`, or {', '.join(shells.NAMES[1:])}.",
-        )
-    state = shells.state_of(shell, environ)
-    if state is shells.State.CURRENT:
-        return Finding("completion", PASS, f"For {shell} it is installed.")
-    is_old = state is shells.State.OTHER
-    message = "that of another version" if is_old else "not installed"
-    return Finding(
-        "completion", WARNING, f"For {shell} it is {message}.", shells.how_to_install(shell)
     )
 
 

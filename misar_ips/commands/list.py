@@ -1,13 +1,55 @@
-"""The orders that `list --sort` knows: by each of the columns that `list` prints."""
+"""What `list` shows: the IPs of the pools and statuses that are wanted, in the order wanted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from misar_ips.api.arguments import STATUSES
+from misar_ips.errors import UsageError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from misar_ips.api.models import DedicatedIP
+
+
+def select(
+    ips: Sequence[DedicatedIP],
+    pools: Sequence[str],
+    statuses: Sequence[str],
+    warn: Callable[[str], None],
+) -> tuple[DedicatedIP, ...]:
+    """Return the IPs in one of the pools, with one of the statuses; where none is named, in any.
+
+    A pool that no IP is in is warned of: a typo looks like it.
+
+    Raises:
+        UsageError: neither the reference nor the list knows such a status.
+    """
+    _validate_statuses(statuses, ips)
+    used = dict.fromkeys(ip.pool for ip in ips if ip.pool)
+    for pool in pools if ips else ():
+        if pool not in used:
+            warn(f"No IP that is listed is in pool `{pool}`. Pools: {', '.join(used) or 'none'}.")
+    return tuple(
+        ip
+        for ip in ips
+        if (not pools or ip.pool in pools) and (not statuses or ip.warmup_status in statuses)
+    )
+
+
+def _validate_statuses(statuses: Iterable[str], ips: Iterable[DedicatedIP]) -> None:
+    listed = (ip.warmup_status for ip in ips if ip.warmup_status)
+    known = dict.fromkeys((*STATUSES, *listed))
+    for status in statuses:
+        if status not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(status.lower(), known, n=1)
+            meant = f"Did you mean `{near[0]}`? " if near else ""
+            raise UsageError(
+                f"`{status}` is not a status.", hint=f"{meant}Known: {', '.join(known)}."
+            )
 
 
 def in_order(ips: Iterable[DedicatedIP], field: str | None) -> tuple[DedicatedIP, ...]:

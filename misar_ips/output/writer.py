@@ -164,13 +164,18 @@ class Output:
         """Show something on stderr that a question is about to be asked of."""
         self._write(self._stderr, self._drawn(view, self._stderr))
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to see a question and to answer it."""
+        return self._stdin.isatty() and self._stderr.isatty()
+
     def require_terminal(self, what: str, hint: str) -> None:
         """Make sure that somebody is there to see a question on ``what`` and to answer it.
 
         Raises:
             ConfirmationRequiredError: nobody is; ``hint`` says how to go on without.
         """
-        if not (self._stdin.isatty() and self._stderr.isatty()):
+        if not self.can_ask:
             raise ConfirmationRequiredError(
                 f"To {what} takes a yes, and there is no terminal to ask at; nothing was changed.",
                 hint=hint,

@@ -1,260 +1,193 @@
-"""What a TAB offers: commands, options and values, read from the very app that runs them.
+"""What a TAB offers: Typer reads the line, and these completers know the values.
 
-A shell waits for this. So it never prints an error, never asks, needs no key for what is static,
-and gives the API a second and a half for the rest.
+A shell waits for this. So it never prints an error, never asks, runs no command for a key, needs
+no key for what is static, and gives the API a second and a half for the rest.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Typer reads the annotations of the completers.
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from misar_ips.api.arguments import DOCUMENTED_POOLS, GOALS
-from misar_ips.shell import scripts as shells
+import typer
+
+from misar_ips.api.arguments import DOCUMENTED_POOLS, FIELDS, GOALS, STATUSES
+from misar_ips.shell.scripts import FILES, POWERSHELL, SCRIPTS, VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from typing import Any
-
-    from misar_ips.config.file import Profile
+    from misar_ips.api.models import DedicatedIP
     from misar_ips.session import Session
-    from misar_ips.shell.seen_ips import SeenIP
 
-    Command = Any  # Typer's, of which it makes no public class
+    Command: TypeAlias = Any  # Typer's, of which it makes no public class
 
 PATIENCE = 1.5  # seconds
-STATUSES = {
-    "not_started": "provisioned, warm-up not begun",
-    "warming": "warm-up in progress",
-    "warmed": "full daily limit",
-    "suspended": "temporarily, after a complaint spike",
-}
-PLANS = ("free", "pro", "max", "enterprise")
-_GOALS = {"provisioned": "the IP is there", "warmed": "its warm-up is complete"}
+
+WORDS = "misar_ips.words"
+"""In a context's ``meta``: the words after the name of the command that was reached."""
+
+Offers: TypeAlias = Iterator[tuple[str, str]]
+"""Values, each with a description."""
+
+_CURSOR = "\0"  # no word of a command line can hold it
 _SAFE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
-"""What can stand in any shell's command line without quotes."""
+"""What can be in any shell's command line without quotes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """Something that the word at the cursor may become."""
-
-    value: str
-    description: str = ""
-
-
-@dataclass
-class _Line:
-    """A command line up to the cursor: the command it names, and what was given to it."""
-
-    command: Command
-    arguments: list[str] = field(default_factory=list)
-    options: dict[str, str] = field(default_factory=dict)  # by the option's first name
-    waiting: Command | None = None  # an option that has no value yet
-    is_literal: bool = False  # after `--`, nothing is an option
-
-
-def answer(command: Command, words: Sequence[str], session: Session) -> None:
-    """Write what can stand in the place of the last word."""
+def answer(command: "Command", words: Sequence[str], session: "Session") -> None:
+    """Write what can be in the place of the last word, as the shells' scripts read it."""
     session.open(None, json=False, debug=False)
     try:
-        *before, current = _normal(words, session.environ[shells.VARIABLE])
+        *before, current = _as_the_program_gets_them(words, session.environ[VARIABLE])
         offers = list(_offers(command, before, current, session))
     except Exception:  # noqa: BLE001 - a TAB never shows an error
         offers = []
-    session.output.pairs((offer.value, offer.description) for offer in offers)
+    session.output.pairs(offers)
 
 
-def _normal(words: Sequence[str], shell: str) -> list[str]:
-    """Return the words as the program would get them: each shell has a way of its own."""
+def _as_the_program_gets_them(words: Sequence[str], shell: str) -> list[str]:
+    """Return the words without their quotes, where the shell's script can't take them off."""
+    from typer._click.shell_completion import split_arg_string  # what Typer's own scripts need
+
     *before, current = words or [""]
-    if shell == shells.POWERSHELL:
-        current = current.removeprefix("=")
-    if shell == "bash":  # which takes "--pool=x" for three words
-        before = [word for word in before if word != "="]
-        current = "" if current == "=" else current
-    return [*before, current]
+    if shell == "bash":
+        before = ["".join(split_arg_string(word)) for word in before]
+    if shell == POWERSHELL:
+        return [*before, current.removeprefix("=")]
+    return [*before, "".join(split_arg_string(current))]
 
 
-def _offers(root: Command, before: list[str], current: str, session: Session) -> Iterator[Offer]:
-    line = _read(root, before)
-    if line.waiting is not None:
-        values = _values(line.waiting, line, session)
-        return _matching(values, current)
-    if current.startswith("-") and not line.is_literal:
-        name, equals, typed = current.partition("=")
-        option = _option(line.command, name)
-        if equals and option is not None:
-            values = _values(option, line, session)
-            return (
-                Offer(f"{name}={each.value}", each.description) for each in _matching(values, typed)
-            )
-        return _matching(_unused_options(line), current)
-    if hasattr(line.command, "commands"):
-        return _matching(_commands(line.command), current)
-    argument = _argument(line)
-    return _matching(_values(argument, line, session) if argument else (), current)
+def _offers(root: "Command", before: list[str], current: str, session: "Session") -> Offers:
+    """Ask whatever takes the word at the cursor: the program's own parser tells what that is."""
+    from typer._click.shell_completion import _resolve_context  # Typer makes it public nowhere
+
+    context = _resolve_context(root, {"obj": session}, "misar-ips", before)
+    parser = context.command.make_parser(context)
+    values, others, _ = parser.parse_args([*context.meta[WORDS], current + _CURSOR])
+    for parameter in context.command.params:
+        value = values.get(parameter.name or "")
+        last = value[-1] if isinstance(value, list | tuple) and value else value
+        if isinstance(last, str) and last.endswith(_CURSOR):
+            typed = last.removesuffix(_CURSOR)
+            if not current.startswith("--"):
+                typed = typed.removeprefix("=")  # as `-p=work` is read
+            before_it = current.removesuffix(typed)
+            return _completed(parameter, context, typed, before_it)
+    is_too_much = current + _CURSOR in others and not hasattr(context.command, "commands")
+    items = [] if is_too_much else context.command.shell_complete(context, current)
+    return ((item.value, item.help or "") for item in items)
 
 
-def _read(root: Command, words: Iterable[str]) -> _Line:
-    """Read the words before the cursor as the parser will, but without a complaint."""
-    line = _Line(root)
-    for word in words:
-        if line.waiting is not None:
-            line.options[line.waiting.opts[0]] = word
-            line.waiting = None
-        elif word == "--":
-            line.is_literal = True
-        elif word.startswith("-") and len(word) > 1 and not line.is_literal:
-            _read_option(line, word)
-        elif word in getattr(line.command, "commands", {}):
-            line.command = line.command.commands[word]
-        else:
-            line.arguments.append(word)
-    return line
+def _completed(parameter: Any, context: Any, typed: str, before_it: str) -> Offers:  # noqa: ANN401 - Typer's
+    if parameter.type.name == "path":
+        yield FILES, ""
+    for item in parameter.shell_complete(context, typed):
+        yield f"{before_it}{item.value}", item.help or ""
 
 
-def _read_option(line: _Line, word: str) -> None:
-    name, equals, value = word.partition("=")
-    option = _option(line.command, name)
-    if option is None:
-        return
-    line.options[option.opts[0]] = value
-    if not (option.is_flag or equals):
-        line.waiting = option
+def statuses() -> Offers:
+    """Offer the documented statuses of a warm-up."""
+    yield from STATUSES.items()
 
 
-def _option(command: Command, name: str) -> Command | None:
-    return next((each for each in command.params if name in each.opts and name[:1] == "-"), None)
+def goals() -> Offers:
+    """Offer what can be waited for."""
+    yield from GOALS.items()
 
 
-def _unused_options(line: _Line) -> Iterator[Offer]:
-    for option in line.command.params:
-        is_option = option.param_type_name == "option"
-        if is_option and (option.multiple or option.opts[0] not in line.options):
-            yield Offer(option.opts[0], option.help or "")
-    yield Offer("--help", "Show this message and exit.")
+def fields() -> Offers:
+    """Offer the fields of the list."""
+    yield from _bare(FIELDS)
 
 
-def _commands(group: Command) -> Iterator[Offer]:
-    for name, command in group.commands.items():
-        yield Offer(name, command.get_short_help_str(limit=100))
+def plans() -> Offers:
+    """Offer the plans that the emulator knows."""
+    from misar_ips.emulator.handler import PLANS
+
+    yield from _bare(PLANS)
 
 
-def _argument(line: _Line) -> Command | None:
-    """Return the argument that comes next, None where all are given."""
-    arguments = [each for each in line.command.params if each.param_type_name == "argument"]
-    given = len(line.arguments)
-    if given < len(arguments):
-        return arguments[given]
-    return arguments[-1] if arguments and arguments[-1].nargs == -1 else None
+def shells() -> Offers:
+    """Offer the shells that there is a script for."""
+    yield from _bare(SCRIPTS)
 
 
-def _matching(offers: Iterable[Offer], start: str) -> Iterator[Offer]:
-    return (each for each in offers if each.value.startswith((start, shells.FILES)))
+def commands(context: typer.Context) -> Offers:
+    """Offer the commands that help can be asked for."""
+    group: Any = context.find_root().command
+    for name in context.params.get("words") or ():
+        group = getattr(group, "commands", {}).get(name)
+    for name, command in getattr(group, "commands", {}).items():
+        yield name, command.get_short_help_str(limit=100)
 
 
-def _values(parameter: Command, line: _Line, session: Session) -> Iterable[Offer]:
-    """Return the values that an option or argument may have, by what help calls them."""
-    by_metavar: dict[str, Callable[[_Line, Session], Iterable[Offer]]] = {
-        "IP": _ids,
-        "IP...": _ids,
-        "[IP...]": _ids,
-        "POOL": _pools,
-        "NAME": _profiles,
-        "STATUS": lambda *_: _described(STATUSES),
-        "GOAL": lambda *_: _described({goal: _GOALS[goal] for goal in GOALS}),
-        "PLAN": lambda *_: _described(dict.fromkeys(PLANS, "")),
-        "FIELD": lambda *_: _described(dict.fromkeys(_sort_fields(), "")),
-        "PATH": lambda *_: [Offer(shells.FILES)],
-    }
-    given = by_metavar.get(parameter.metavar or "")
-    return given(line, session) if given else ()
+def ids(context: typer.Context) -> Offers:
+    """Offer the account's IPs that the line does not name yet."""
+    named = context.params.get("ips") or ()
+    for ip in _listed(context):
+        if ip.id not in named and _SAFE.fullmatch(ip.id):
+            yield ip.id, " ".join(filter(None, (ip.address, ip.warmup_status)))
 
 
-def _described(values: Mapping[str, str]) -> list[Offer]:
-    return [Offer(value, description) for value, description in values.items()]
+def pools(context: typer.Context) -> Offers:
+    """Offer the documented pools, and those that the account's IPs are in."""
+    in_use = [ip.pool for ip in _listed(context) if ip.pool and _SAFE.fullmatch(ip.pool)]
+    yield from _bare((*DOCUMENTED_POOLS, *in_use))
 
 
-def _sort_fields() -> tuple[str, ...]:
-    from misar_ips.api.arguments import FIELDS
-
-    return tuple(FIELDS)
-
-
-def _ids(line: _Line, session: Session) -> Iterator[Offer]:
-    for ip in _seen(line, session):
-        if ip.id not in line.arguments and _SAFE.fullmatch(ip.id):
-            yield Offer(ip.id, " ".join(filter(None, (ip.address, ip.status))))
-
-
-def _pools(line: _Line, session: Session) -> Iterator[Offer]:
-    in_use = (ip.pool for ip in _seen(line, session) if ip.pool and _SAFE.fullmatch(ip.pool))
-    for pool in dict.fromkeys((*DOCUMENTED_POOLS, *in_use)):
-        yield Offer(pool)
-
-
-def _profiles(line: _Line, session: Session) -> Iterator[Offer]:
-    from misar_ips.config.file import DEMO
+def saved_profiles(context: typer.Context) -> Offers:
+    """Offer the profiles of the configuration file."""
     from misar_ips.config.profiles import read_profiles
     from misar_ips.errors import ConfigError
 
-    if line.command.name == "add":
-        return  # a new name is wanted there
+    session: Session = context.obj
     try:
         profiles, default = read_profiles(session.environ)
     except ConfigError:
-        profiles, default = [], None
+        return
     for profile in profiles:
         if _SAFE.fullmatch(profile.name):
             is_default = ", the default one" if profile.name == default else ""
-            yield Offer(profile.name, f"{profile.base_url}{is_default}")
-    if line.command.name != "remove":
-        yield Offer(DEMO, "the built-in account, which needs no key")
+            yield profile.name, f"{profile.base_url}{is_default}"
 
 
-def _seen(line: _Line, session: Session) -> Sequence[SeenIP]:
-    """Return the account's IPs, as they were within the last minute; none where that takes long."""
-    from misar_ips.config.profiles import choose_profile
-    from misar_ips.errors import ConfigError
-    from misar_ips.shell import seen_ips
+def profiles(context: typer.Context) -> Offers:
+    """Offer the profiles that can be used: those of the file, and the one that is built in."""
+    from misar_ips.config.file import DEMO
 
-    try:
-        profile = choose_profile(line.options.get("--profile"), session.environ)
-    except ConfigError:
-        return ()
-    seen = seen_ips.read(profile)
-    # A command that prints the key may ask for a password or a finger, so it is not run.
-    if seen is None and profile.api_key_command is None:
-        seen = _look(session, profile)
-    return seen or ()
+    yield from saved_profiles(context)
+    yield DEMO, "the built-in account, which needs no key"
 
 
-def _look(session: Session, profile: Profile) -> tuple[SeenIP, ...] | None:
-    """List the IPs once. A name that DNS does not find in time can't be waited for otherwise."""
+def _bare(values: Sequence[str] | Mapping[str, object]) -> Offers:
+    return ((value, "") for value in dict.fromkeys(values))
+
+
+def _listed(context: typer.Context) -> "Sequence[DedicatedIP]":
+    """Return the account's IPs; none where there is no key, or no answer in time."""
     import threading
 
-    from misar_ips.shell import seen_ips
+    from misar_ips.config.profiles import choose_profile
+    from misar_ips.errors import ConfigError, MisarError
 
-    found: list[tuple[SeenIP, ...]] = []
+    session: Session = context.obj
+    try:
+        profile = choose_profile(context.params.get("profile"), session.environ)
+    except ConfigError:
+        return ()
+    # A command that prints the key may ask for a password or a finger, so it is not run.
+    if profile.api_key_command is not None:
+        return ()
+    found: list[DedicatedIP] = []
 
     def look() -> None:
-        from misar_ips.errors import MisarError
-
         try:
             with session.client_for(profile) as client:
-                ips = client.probe(patience=PATIENCE).ips()
+                found.extend(client.probe(patience=PATIENCE).ips())
         except MisarError:
             return
-        found.append(
-            tuple(seen_ips.SeenIP(ip.id, ip.address, ip.pool, ip.warmup_status) for ip in ips)
-        )
 
+    # A name that DNS does not find in time can't be waited for otherwise.
     looking = threading.Thread(target=look, daemon=True)
     looking.start()
     looking.join(PATIENCE)
-    if not found:
-        return None
-    seen_ips.keep(profile, found[0])
-    return found[0]
+    return tuple(found)

@@ -1,4 +1,4 @@
-"""Completion in the shells: the script for each, where it belongs, and whether it is there.
+"""Completion in the shells: the script for each of them.
 
 The scripts know nothing of the program. They hand it the words of the line, the one at the cursor
 last, and read lines of a value, a tab and a description; a line `:files` leaves it to the shell to
@@ -7,46 +7,69 @@ offer files. What the program prints is never evaluated.
 
 from __future__ import annotations
 
-import os
-import shlex
-from enum import Enum, auto
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from misar_ips.errors import ConfigError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 VARIABLE = "_MISAR_IPS_COMPLETE"
 """What a script sets, to the shell's name, when it asks for completions."""
 
 FILES = ":files"
 """What the program prints where files are wanted."""
 
+POWERSHELL = "powershell"
+
 _BASH = r"""# Completion of misar-ips for bash, made by `misar-ips --show-completion`.
 
 _misar_ips() {
-    local value description width=0 index
-    local -a values=() descriptions=()
-    while IFS=$'\t' read -r value description; do
-        if [[ $value == :files ]]; then
+    local line=${COMP_LINE:0:COMP_POINT} word last redirected="" split description width=0 index
+    local -a words=() given=() values=() descriptions=()
+    # Bash splits at "=", ":" and others; for the program, what has no space between is one word.
+    for ((index = 0; index <= COMP_CWORD; index++)); do
+        word=${COMP_WORDS[index]}
+        last=$((${#words[@]} - 1))
+        if ((index == 0)) || [[ $line == [[:space:]]* ]]; then
+            words+=("")
+        elif [[ $word == [\<\>]* || ${words[last]} == [\<\>]* ]]; then
+            [[ ${words[last]} =~ ^[0-9]+$ ]] && unset "words[last]"  # as in "2>"
+            words+=("")
+        fi
+        line=${line#"${line%%[![:space:]]*}"}
+        ((index == COMP_CWORD)) && word=$line
+        line=${line#"$word"}
+        last=$((${#words[@]} - 1))
+        words[last]+=$word
+    done
+    for word in "${words[@]:1}"; do
+        if [[ $word == [\<\>]* ]]; then
+            redirected=next
+        elif [[ $redirected == next ]]; then
+            redirected=this
+        else
+            redirected=""
+            given+=("$word")
+        fi
+    done
+    if [[ $redirected ]]; then
+        compopt -o default 2>/dev/null
+        return
+    fi
+    split=${word%"$2"}  # what bash has split off from the word at the cursor
+    split=${split//[\"\'\\]/}
+    while IFS=$'\t' read -r word description; do
+        if [[ $word == :files ]]; then
             compopt -o default 2>/dev/null
             return
         fi
-        values+=("$value")
+        word=${word#"$split"}
+        values+=("$word")
         descriptions+=("$description")
-        ((${#value} > width)) && width=${#value}
-    done < <(_MISAR_IPS_COMPLETE=bash "${1/#\~/$HOME}" "${COMP_WORDS[@]:1:COMP_CWORD}" \
-        2>/dev/null </dev/null)
+        ((${#word} > width)) && width=${#word}
+    done < <(_MISAR_IPS_COMPLETE=bash "${1/#\~/$HOME}" "${given[@]}" 2>/dev/null </dev/null)
     compopt -o nosort 2>/dev/null
     COMPREPLY=("${values[@]}")
     # 63 is "?": bash only shows what there is, so the descriptions can be shown as well.
     if ((COMP_TYPE == 63 && ${#values[@]} > 1)); then
         for index in "${!values[@]}"; do
             if [[ ${descriptions[index]} ]]; then
-                printf -v value "%-${width}s  (%s)" "${values[index]}" "${descriptions[index]}"
-                COMPREPLY[index]=${value:0:${COLUMNS:-80}-1}
+                printf -v word "%-${width}s  (%s)" "${values[index]}" "${descriptions[index]}"
+                COMPREPLY[index]=${word:0:${COLUMNS:-80}-1}
             fi
         done
     fi
@@ -63,6 +86,7 @@ _misar-ips() {
     local -a offers
     while IFS=$'\t' read -r value description; do
         if [[ $value == :files ]]; then
+            [[ $PREFIX == -*=* ]] && compset -P '*='
             _files
             return
         fi
@@ -88,7 +112,9 @@ function __misar_ips_complete
     set -lx _MISAR_IPS_COMPLETE fish
     set -l offers ($words[1] $words[2..-1] "$current" 2>/dev/null </dev/null)
     if string match --quiet ':files*' -- $offers[1]
-        __fish_complete_path "$current"
+        set -l option (string match --regex '^-[^=]*=' -- "$current")
+        set -l path (string replace -- "$option" '' "$current")
+        __fish_complete_path "$path" | string replace --regex '^' -- "$option"
     else
         printf '%s\n' $offers
     end
@@ -125,154 +151,10 @@ Register-ArgumentCompleter -Native -CommandName misar-ips -ScriptBlock {
 }
 """
 
-# It sets SHELL because on Linux and macOS that names the shell that PowerShell was started from.
-_POWERSHELLS_LINE = (
-    "$env:SHELL = 'pwsh'; misar-ips --show-completion | Out-String | Invoke-Expression"
-)
-
-POWERSHELL = "powershell"
 SCRIPTS = {
     "bash": ("misar-ips.bash", _BASH),
     "zsh": ("_misar-ips", _ZSH),
     "fish": ("misar-ips.fish", _FISH),
     POWERSHELL: ("misar-ips.ps1", _POWERSHELL),
 }
-"""The name of each shell's file, and what stands in it."""
-
-NAMES = tuple(SCRIPTS)
-_OTHER_NAMES = {"pwsh": POWERSHELL}
-
-_PACKAGED = {
-    "bash": "bash-completion/completions/misar-ips",
-    "zsh": "zsh/site-functions/_misar-ips",
-    "fish": "fish/vendor_completions.d/misar-ips.fish",
-}
-"""Where packages put completions, in the folder `share` of what they install to."""
-
-
-class State(Enum):
-    """What a shell has of our completion."""
-
-    MISSING = auto()
-    OTHER = auto()
-    CURRENT = auto()
-
-
-def in_use(environ: Mapping[str, str]) -> str | None:
-    """Return the shell that SHELL names; on Windows, where nothing sets it, PowerShell."""
-    if "SHELL" not in environ:
-        return POWERSHELL if os.name == "nt" else None
-    name = Path(environ["SHELL"]).stem
-    name = _OTHER_NAMES.get(name, name)
-    return name if name in SCRIPTS else None
-
-
-def script_in_use(environ: Mapping[str, str]) -> str:
-    """Return the script for the shell that SHELL names.
-
-    Raises:
-        UsageError: that is none that can be completed in.
-    """
-    return SCRIPTS[_require_shell(environ)][1]
-
-
-def install(environ: Mapping[str, str]) -> str:
-    """Put the script in its place, let the shell load it, and give a sentence that says so.
-
-    Raises:
-        UsageError: it is a shell that can't be installed for.
-        ConfigError: a file can't be written.
-    """
-    shell = _require_shell(environ)
-    if shell == POWERSHELL:
-        raise UsageError("PowerShell's profile is not changed.", hint=how_to_install(shell))
-    script, start_file = _own_place(shell, environ), _start_file(shell, environ)
-    try:
-        script.parent.mkdir(parents=True, exist_ok=True)
-        script.write_text(SCRIPTS[shell][1], encoding="utf-8")
-        if start_file is not None:
-            _add_line(start_file, _loading_line(shell, script))
-    except OSError as error:
-        raise ConfigError(
-            f"Completion could not be installed: {error.filename}: {error.strerror}."
-        ) from error
-    changed = f", which {start_file} loads" if start_file else ""
-    return f"Completion for {shell} is in {script}{changed}. A new shell has it."
-
-
-def state_of(shell: str, environ: Mapping[str, str]) -> State:
-    """Return whether the shell's completion is installed, and as this version has it."""
-    if shell == POWERSHELL:
-        return State.MISSING  # it leaves nothing that could be found
-    found = [path for path in _places(shell, environ) if path.is_file()]
-    if not found:
-        return State.MISSING
-    is_current = found[0].read_bytes() == SCRIPTS[shell][1].encode()
-    return State.CURRENT if is_current else State.OTHER
-
-
-def how_to_install(shell: str) -> str:
-    """Return what to do to have completion in a shell."""
-    if shell == POWERSHELL:
-        return f"Add this line to $PROFILE: `{_POWERSHELLS_LINE}`"
-    return "`misar-ips --install-completion` installs it."
-
-
-def _require_shell(environ: Mapping[str, str]) -> str:
-    shell = in_use(environ)
-    if shell is None:
-        raise UsageError(
-            "SHELL names no shell that can be completed in.",
-            hint=f"Set it for once, as in `SHELL=bash`; it can be {', '.join(NAMES)}.",
-        )
-    return shell
-
-
-def _home(environ: Mapping[str, str]) -> Path:
-    return Path(environ["HOME"]) if environ.get("HOME") else Path.home()
-
-
-def _own_place(shell: str, environ: Mapping[str, str]) -> Path:
-    """Return the user's own place for a shell's completions."""
-    home = _home(environ)
-    if shell == "fish":
-        folder = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-        return folder / "fish/completions/misar-ips.fish"
-    return Path(environ.get("XDG_DATA_HOME") or home / ".local/share") / _PACKAGED[shell]
-
-
-def _places(shell: str, environ: Mapping[str, str]) -> list[Path]:
-    own, start_file = _own_place(shell, environ), _start_file(shell, environ)
-    packaged = [Path(each, "share", _PACKAGED[shell]) for each in ("/usr/local", "/usr")]
-    if start_file is None or _loading_line(shell, own) in _lines(start_file):
-        return [own, *packaged]
-    return packaged
-
-
-def _start_file(shell: str, environ: Mapping[str, str]) -> Path | None:
-    """Return the file that must load the script; fish finds it by itself."""
-    if shell == "bash":
-        return _home(environ) / ".bashrc"
-    if shell == "zsh":
-        return Path(environ.get("ZDOTDIR") or _home(environ)) / ".zshrc"
-    return None
-
-
-def _loading_line(shell: str, script: Path) -> str:
-    loading = f"source {shlex.quote(str(script))}"
-    if shell == "zsh":
-        return f"(( $+functions[compdef] )) || {{ autoload -Uz compinit; compinit }}; {loading}"
-    return loading
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
-
-
-def _add_line(path: Path, line: str) -> None:
-    lines = _lines(path)
-    if line in lines:
-        return
-    with path.open("a", encoding="utf-8") as file:
-        file.write("\n" if lines else "")
-        file.write(f"# Completion of misar-ips\n{line}\n")
+"""The name of each shell's file, and what is in it."""

@@ -16,7 +16,6 @@ import httpx
 import pytest
 
 import misar_ips
-from misar_ips.shell import scripts as shells
 from tests.conftest import KEY, Ran, World, run_process
 
 IPS = {"success": True, "ips": [{"id": "ip_1"}]}
@@ -28,12 +27,6 @@ api_key = "msk_0123"
 api_key = "msk_4567"
 base_url = "https://mail.misar.io/api/v1"
 """
-SHELL_UNKNOWN = (
-    "completion",
-    "warning",
-    "The shell is not known: SHELL names none that can be completed in.",
-    "`SHELL=bash misar-ips --install-completion`, or zsh, fish, powershell.",
-)
 PLATFORM = (
     f"misar-ips {misar_ips.__version__}, CPython {platform.python_version()}, "
     f"{platform.platform(terse=True)} ({sys.executable})"
@@ -96,7 +89,6 @@ def test_all_is_well(world: World) -> None:
         ("scope", "pass", "The key has the scope `ips`; IPs of the account: 1.", None),
         ("limit", "pass", "57 of 60 requests are left.", None),
         ("clock", "pass", "This machine's clock agrees with the server's.", None),
-        SHELL_UNKNOWN,
     ]
 
 
@@ -108,7 +100,6 @@ def test_nothing_configured_is_nothing_broken(world: World) -> None:
         "versions": "pass",
         "configuration": "pass",
         "profile": "warning",
-        "completion": "warning",
     }
 
 
@@ -119,8 +110,6 @@ PEOPLES_REPORT = """\
 ✗ access         Could not list the dedicated IPs: the API key is not accepted:
                  it is wrong, revoked or expired (HTTP 401). Make a key in
                  MisarMail's settings; `misar-ips profile add NAME` saves it.
-! completion     For bash it is not installed. `misar-ips --install-completion`
-                 installs it.
 """
 
 
@@ -283,7 +272,7 @@ def test_an_empty_variable_is_broken(world: World) -> None:
     world.environ["MISARMAIL_API_KEY"] = ""
     ran = world.run("doctor", "--json")
     expected = {"configuration": "fail", "profile": "fail"}
-    assert states(ran) == {"versions": "pass", "completion": "warning", **expected}
+    assert states(ran) == {"versions": "pass", **expected}
     assert ran.code == 12
 
 
@@ -355,34 +344,6 @@ def test_a_command_for_the_key_that_fails(world: World) -> None:
             "The api_key_command of profile `vault` failed with exit code 1: it said nothing.",
         ),
     ]
-
-
-# Completion
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_is_found(world: World, shell: str, tmp_path: Path) -> None:
-    world.environ |= {"SHELL": shell, "HOME": str(tmp_path / "home")}
-    hint = "`misar-ips --install-completion` installs it."
-    missing = ("warning", f"For {shell} it is not installed. {hint}")
-    assert found(world, "completion") == [missing]
-    assert world.run("--install-completion").code == 0
-    assert found(world, "completion") == [("pass", f"For {shell} it is installed.")]
-    [script] = [
-        path
-        for path in (tmp_path / "home").rglob("*misar-ips*")
-        if path.is_file() and path.read_text() == shells.SCRIPTS[shell][1]
-    ]
-    script.write_text("# of another version\n")
-    old = ("warning", f"For {shell} it is that of another version. {hint}")
-    assert found(world, "completion") == [old]
-
-
-def test_powershell_can_only_be_told_how(world: World) -> None:
-    world.environ["SHELL"] = "pwsh"
-    [(status, message)] = found(world, "completion")
-    assert status == "warning"
-    assert "Add this line to $PROFILE: " in str(message)
 
 
 # The version
