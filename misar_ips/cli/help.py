@@ -66,7 +66,52 @@ _TYPED = "misar_ips.typed"  # in a context's ``meta``: the words after the progr
 _OPTIONAL_VALUES = ("--install-completion", "--show-completion")
 
 
-class HelpfulCommand(TyperCommand):
+class _Helpful:
+    """What the help of a command has in common with that of a group."""
+
+    help: str | None
+    params: list[Parameter]
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the first sentence of what it does, whole."""
+        del limit
+        sentence, stop, _ = purpose(self).partition(". ")
+        return sentence + stop.rstrip()
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        """Return what follows its name, what must be given first."""
+        del ctx
+        return usage(self)
+
+    def format_help_text(self, ctx: Context, formatter: Formatter) -> None:
+        """Write what it does; its examples come at the end."""
+        del ctx
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(purpose(self))
+
+    def format_options(self, ctx: Context, formatter: Formatter) -> None:
+        """Write commands, arguments and options, each group under its name."""
+        panels: dict[str, dict[str, str]] = {}
+        for name, command in getattr(self, "commands", {}).items():
+            panel = getattr(command, "rich_help_panel", None) or "Commands"
+            panels.setdefault(panel, {})[name] = command.get_short_help_str()
+        for name, parameters in groups(self.get_params(ctx)).items():  # type: ignore[attr-defined]  # Typer's
+            panels[name] = {term(each): meaning(each) for each in parameters}
+        for name, terms in panels.items():
+            _write_terms(formatter, name, terms)
+
+    def format_epilog(self, ctx: Context, formatter: Formatter) -> None:
+        """Write its examples, and the exit codes that are its own: the program's are all."""
+        with formatter.section("Examples"):
+            for example in examples(self):
+                formatter.write(f"  {example}\n")
+        codes = getattr(self, "exit_codes", EXIT_CODES if ctx.parent is None else ())
+        if codes:
+            _write_exit_codes(codes, formatter)
+
+
+class HelpfulCommand(_Helpful, TyperCommand):
     """A command whose help teaches, and whose errors know what may have been meant."""
 
     exit_codes: ClassVar[tuple[ExitCode, ...]] = ()
@@ -84,35 +129,13 @@ class HelpfulCommand(TyperCommand):
                 raise UsageError(f"`{ctx.command_path}` does not take `--{name}`.")
         return _parse_with_hints(self, super().parse_args, ctx, args)
 
-    def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        """Return what follows the command's name, what must be given first."""
-        del ctx
-        return usage(self)
-
-    def format_help_text(self, ctx: Context, formatter: Formatter) -> None:
-        """Write what the command does; its examples come at the end."""
-        del ctx
-        _write_purpose(self, formatter)
-
-    def format_options(self, ctx: Context, formatter: Formatter) -> None:
-        """Write arguments and options, each group under its name."""
-        for name, parameters in groups(self.get_params(ctx)).items():
-            _write_terms(formatter, name, {term(each): meaning(each) for each in parameters})
-
-    def format_epilog(self, ctx: Context, formatter: Formatter) -> None:
-        """Write the command's examples, and the exit codes that are its own."""
-        del ctx
-        _write_examples(self, formatter)
-        if self.exit_codes:
-            _write_exit_codes(self.exit_codes, formatter)
-
 
 def ending(*codes: ExitCode) -> type[HelpfulCommand]:
     """Return the class of a command that has these exit codes of its own."""
     return type("HelpfulCommand", (HelpfulCommand,), {"exit_codes": codes})
 
 
-class HelpfulGroup(TyperGroup):
+class HelpfulGroup(_Helpful, TyperGroup):
     """A command that has others under it; they are shown in the order in which they were added."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
@@ -165,40 +188,6 @@ class HelpfulGroup(TyperGroup):
             return None
         return super().invoke(ctx)
 
-    def shell_complete(self, ctx: Context, incomplete: str) -> list[Any]:
-        """Return what a TAB offers; the commands with their whole sentence."""
-        offers = super().shell_complete(ctx, incomplete)
-        for each in offers:
-            if each.value in self.commands:
-                each.help = first_sentence(self.commands[each.value])
-        return offers
-
-    def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        """Return what follows the group's name."""
-        del ctx
-        return ["COMMAND", "[OPTIONS]"]
-
-    def format_help_text(self, ctx: Context, formatter: Formatter) -> None:
-        """Write what the group is for."""
-        del ctx
-        _write_purpose(self, formatter)
-
-    def format_options(self, ctx: Context, formatter: Formatter) -> None:
-        """Write the commands, each group under its name, and then the options."""
-        panels: dict[str, dict[str, str]] = {}
-        for name, command in self.commands.items():
-            panel = getattr(command, "rich_help_panel", None) or "Commands"
-            panels.setdefault(panel, {})[name] = first_sentence(command)
-        for panel, terms in panels.items():
-            _write_terms(formatter, panel, terms)
-        HelpfulCommand.format_options(self, ctx, formatter)  # type: ignore[arg-type]
-
-    def format_epilog(self, ctx: Context, formatter: Formatter) -> None:
-        """Write the group's examples; at the end of the program's help, its exit codes."""
-        _write_examples(self, formatter)
-        if ctx.parent is None:
-            _write_exit_codes(EXIT_CODES, formatter)
-
 
 def help_for(context: Context, words: Sequence[str]) -> str:
     """Return the help of the command that the words name, or of a topic.
@@ -226,7 +215,9 @@ def help_for(context: Context, words: Sequence[str]) -> str:
 
 
 def usage(command: Command) -> list[str]:
-    """Return what follows a command's name: arguments, options that are due, the others."""
+    """Return what follows a command's name: arguments, options that are due, others."""
+    if hasattr(command, "commands"):
+        return ["COMMAND", "[OPTIONS]"]
     due = [term(each) for each in command.params if _is_option(each) and each.required]
     return [*(term(each) for each in command.params if not _is_option(each)), *due, "[OPTIONS]"]
 
@@ -272,11 +263,6 @@ def examples(command: Command) -> list[str]:
     return str(command.help or "").partition("\n\n")[2].splitlines()
 
 
-def first_sentence(command: Command) -> str:
-    """Return the first sentence of what a command does."""
-    return str(command.get_short_help_str(limit=1000))
-
-
 def _parse_with_hints(command: Command, parse: Any, ctx: Context, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's method
     ctx.meta.setdefault(_TYPED, list(args))
     ctx.meta[WORDS] = list(args)
@@ -308,18 +294,6 @@ def _options(command: Command) -> list[str]:
 
 def _is_option(parameter: Parameter) -> bool:
     return bool(parameter.param_type_name == "option")
-
-
-def _write_purpose(command: Command, formatter: Formatter) -> None:
-    formatter.write_paragraph()
-    with formatter.indentation():
-        formatter.write_text(purpose(command))
-
-
-def _write_examples(command: Command, formatter: Formatter) -> None:
-    with formatter.section("Examples"):
-        for example in examples(command):
-            formatter.write(f"  {example}\n")
 
 
 def _write_exit_codes(codes: Iterable[ExitCode], formatter: Formatter) -> None:

@@ -1,6 +1,6 @@
 """The commands on IPs, and `doctor`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,19 +49,14 @@ def _print_version(context: typer.Context, wanted: bool) -> None:  # noqa: FBT00
         raise typer.Exit
 
 
-def _install_completion(context: typer.Context, shell: str | None) -> None:
+def _set_up_completion(context: typer.Context, option: Any, shell: str | None) -> None:  # noqa: ANN401 - Typer's
     if shell is not None and not context.resilient_parsing:
-        from misar_ips.shell.install import install
+        from misar_ips.shell import install
 
-        context.obj.output.note(install(shell, context.obj.environ))
-        raise typer.Exit
-
-
-def _show_completion(context: typer.Context, shell: str | None) -> None:
-    if shell is not None and not context.resilient_parsing:
-        from misar_ips.shell.install import script_for
-
-        context.obj.output.text(script_for(shell, context.obj.environ))
+        if option.name == "install_completion":
+            context.obj.output.note(install.install(shell, context.obj.environ))
+        else:
+            context.obj.output.text(install.script_for(shell, context.obj.environ))
         raise typer.Exit
 
 
@@ -74,7 +69,7 @@ InstallCompletionOption = Annotated[
     typer.Option(
         "--install-completion",
         metavar="[SHELL]",
-        callback=_install_completion,
+        callback=_set_up_completion,
         is_eager=True,
         help="Install TAB completion for this shell, or the one in use.",
         autocompletion=shells,
@@ -85,7 +80,7 @@ ShowCompletionOption = Annotated[
     typer.Option(
         "--show-completion",
         metavar="[SHELL]",
-        callback=_show_completion,
+        callback=_set_up_completion,
         is_eager=True,
         help="Print the completion script.",
         autocompletion=shells,

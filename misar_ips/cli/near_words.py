@@ -11,45 +11,45 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 _NEAR_COMMANDS = {
-    "release": "rm del delete destroy drop terminate free unassign deallocate return give",
-    "remove": "rm del delete destroy drop forget unset logout",
+    "release": "rm del delete destroy drop terminate free deallocate return",
+    "remove": "rm del delete drop forget unset logout",
     "reset": "rm clear clean restart",
     "show": "get describe info inspect view display cat watch status details",
     "list": "get describe info index ll ips all show",
-    "request": "create add new order buy purchase rent allocate provision acquire make",
+    "request": "create add new order buy purchase rent allocate provision",
     "add": "create new save store login set import",
     "update": "edit set modify change patch put rename move assign configure",
-    "use": "set select switch default activate choose edit update",
-    "check": "verify validate lookup dns rdns ptr dig blocklist blacklist",
-    "doctor": "diagnose health ping test debug whoami me env",
+    "use": "set select switch default activate edit update",
+    "check": "verify validate lookup dns ptr blocklist blacklist",
+    "doctor": "diagnose health ping test debug whoami",
     "wait": "poll follow until",
     "limit": "limits quota capacity today",
     "changes": "diff events log history monitor",
-    "trace": "headers header received route",
+    "trace": "header headers received",
     "metrics": "prometheus export exporter stats",
-    "serve": "start run up server mock listen",
+    "serve": "start up server mock listen",
     "advance": "forward tick skip time clock",
-    "profile add NAME": "login auth signin configure config init setup key keys token",
+    "profile add NAME": "login auth signin config init setup key keys token",
     "profile remove NAME": "logout signout",
     "profile list": "profiles accounts",
     "profile use NAME": "switch use",
     "emulator serve": "serve mock server start",
-    "--version": "version ver",
-    "--install-completion": "completion completions autocomplete",
+    "--version": "version",
+    "--install-completion": "completion completions",
 }
 """By what is meant, the words for it; of several things that a word may mean, the first counts."""
 
 _NEAR_OPTIONS = {
-    "--rdns": "--hostname --host --ptr --reverse-dns --reverse --rdns-name --name --dns --domain",
-    "--json": "-o --output --format -j --output-format",
-    "--version": "-v -V --ver",
-    "--debug": "-v --verbose -d -vv --trace --log",
-    "--yes": "-f --force --assume-yes --no-confirm --confirm -q --quiet --no-prompt",
-    "--profile": "--account --context --user --env -P --config",
+    "--rdns": "--hostname --host --ptr --reverse-dns --reverse --name --dns --domain",
+    "--json": "-o --output --format -j",
+    "--version": "-v -V",
+    "--debug": "-v --verbose -d -vv --log",
+    "--yes": "-f --force --assume-yes --no-confirm -q --quiet",
+    "--profile": "--account --context --user --env",
     "--watch": "-w --follow --refresh -f",
     "--wait": "-w --block --sync",
-    "--for": "--until --state --status --goal --condition",
-    "--timeout": "--max-wait --deadline -t --wait",
+    "--for": "--until --state --status --goal",
+    "--timeout": "--max-wait --deadline -t",
     "--interval": "--every --period -n --poll -i",
     "--pool": "--group --ip-pool --stream",
     "--status": "--state --filter --warmup-status -s",
@@ -57,16 +57,12 @@ _NEAR_OPTIONS = {
     "--details": "-l --long --wide --full --all -a",
     "--resolver": "--nameserver --dns-server --server --ns",
     "--blocklist": "--rbl --dnsbl --blacklist --zone",
-    "--blocklists": "--rbls --dnsbls --blacklists",
     "--base-url": "--url --endpoint --api-url --host --server",
-    "--api-key-command": "--key-command --command",
-    "--default": "--use",
-    "--replace": "--force --overwrite",
-    "--db": "--database --state --file --path",
+    "--replace": "--force --overwrite -f",
+    "--db": "--database --state --file",
     "--help": "-? --usage",
 }
 _OF_THE_KEY = {"--key", "--api-key", "--api_key", "--apikey", "--token", "-k", "--secret"}
-_WITH_A_VALUE_THERE = {"-o", "--output", "--format", "--output-format", "-j"}
 
 
 def unknown_command(
@@ -131,7 +127,7 @@ def _with_option_replaced(typed: Sequence[str], option: str, near: str) -> list[
     if place is None:
         return [*words, near]
     value = words[place][len(option) :]
-    if near == "--json" and option in _WITH_A_VALUE_THERE:  # `-o json`: ours takes no value
+    if near == "--json":  # `-o json`: ours takes no value
         has_value = not value and words[place + 1 : place + 2] in (["json"], ["text"], ["table"])
         return [*words[:place], near, *words[place + 1 + has_value :]]
     return [*words[:place], f"{near}{value}", *words[place + 1 :]]

@@ -1,6 +1,6 @@
 """What several commands take, declared once."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,13 +29,6 @@ SET_UP = "Set-up and tests"
 DNS = "DNS"
 """A group of options in the help."""
 
-_AN_IP = "An IP's id or address."
-
-
-def _without_equals_sign(name: str) -> str:
-    """Return what `-p=work` names: the letter's value is all that follows, the sign too."""
-    return name.removeprefix("=")
-
 
 ProfileOption = Annotated[
     str | None,
@@ -44,7 +37,7 @@ ProfileOption = Annotated[
         "-p",
         metavar="NAME",
         help="Use this profile; demo needs no key.",
-        parser=_without_equals_sign,
+        parser=lambda name: name.removeprefix("="),  # `-p=work` is read as "=work"
         autocompletion=completion.profiles,
         rich_help_panel=COMMON,
     ),
@@ -58,27 +51,18 @@ DebugOption = Annotated[
         rich_help_panel=COMMON,
     ),
 ]
-IPArgument = Annotated[
-    str,
-    typer.Argument(metavar="IP", help=_AN_IP, parser=validate_id, autocompletion=completion.ids),
-]
-IPsArgument = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="IP...",
-        help="Ids or addresses.",
-        parser=validate_id,
-        autocompletion=completion.ids,
-    ),
-]
+
+
+def _ids(metavar: str, text: str) -> Any:  # noqa: ANN401 - Typer's
+    return typer.Argument(
+        metavar=metavar, help=text, parser=validate_id, autocompletion=completion.ids
+    )
+
+
+IPArgument = Annotated[str, _ids("IP", "An IP's id or address.")]
+IPsArgument = Annotated[list[str], _ids("IP...", "Ids or addresses.")]
 AnyIPsArgument = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[IP...]",
-        help="Ids or addresses; all IPs without one.",
-        parser=validate_id,
-        autocompletion=completion.ids,
-    ),
+    list[str] | None, _ids("[IP...]", "Ids or addresses; all IPs without one.")
 ]
 PoolOption = Annotated[
     str | None,

@@ -6,7 +6,7 @@ no key for what is static, and gives the API a second and a half for the rest.
 
 # No `from __future__ import annotations`: Typer reads the annotations of the completers.
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
@@ -84,31 +84,23 @@ def _completed(parameter: Any, context: Any, typed: str, before_it: str) -> Offe
         yield f"{before_it}{item.value}", item.help or ""
 
 
-def statuses() -> Offers:
-    """Offer the documented statuses of a warm-up."""
-    yield from STATUSES.items()
+def _fixed(values: Iterable[str]) -> Callable[[], Offers]:
+    """Return a completer for values that are always the same; a mapping tells what they mean."""
+    meanings = values if isinstance(values, Mapping) else {}
+    return lambda: ((value, meanings.get(value, "")) for value in values)
 
 
-def goals() -> Offers:
-    """Offer what can be waited for."""
-    yield from GOALS.items()
-
-
-def fields() -> Offers:
-    """Offer the fields of the list."""
-    yield from _bare(FIELDS)
+statuses = _fixed(STATUSES)
+goals = _fixed(GOALS)
+fields = _fixed(FIELDS)
+shells = _fixed(tuple(SCRIPTS))
 
 
 def plans() -> Offers:
     """Offer the plans that the emulator knows."""
     from misar_ips.emulator.handler import PLANS
 
-    yield from _bare(PLANS)
-
-
-def shells() -> Offers:
-    """Offer the shells that there is a script for."""
-    yield from _bare(SCRIPTS)
+    return _fixed(tuple(PLANS))()
 
 
 def commands(context: typer.Context) -> Offers:
@@ -117,7 +109,7 @@ def commands(context: typer.Context) -> Offers:
     for name in context.params.get("words") or ():
         group = getattr(group, "commands", {}).get(name)
     for name, command in getattr(group, "commands", {}).items():
-        yield name, command.get_short_help_str(limit=100)
+        yield name, command.get_short_help_str()
 
 
 def ids(context: typer.Context) -> Offers:
@@ -131,7 +123,7 @@ def ids(context: typer.Context) -> Offers:
 def pools(context: typer.Context) -> Offers:
     """Offer the documented pools, and those that the account's IPs are in."""
     in_use = [ip.pool for ip in _listed(context) if ip.pool and _SAFE.fullmatch(ip.pool)]
-    yield from _bare((*DOCUMENTED_POOLS, *in_use))
+    return _fixed(dict.fromkeys((*DOCUMENTED_POOLS, *in_use), ""))()
 
 
 def saved_profiles(context: typer.Context) -> Offers:
@@ -156,10 +148,6 @@ def profiles(context: typer.Context) -> Offers:
 
     yield from saved_profiles(context)
     yield DEMO, "the built-in account, which needs no key"
-
-
-def _bare(values: Sequence[str] | Mapping[str, object]) -> Offers:
-    return ((value, "") for value in dict.fromkeys(values))
 
 
 def _listed(context: typer.Context) -> "Sequence[DedicatedIP]":
