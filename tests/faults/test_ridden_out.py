@@ -30,7 +30,7 @@ MAY_PASS = ["429", "503", "501", "reset", "lost-reply", "truncated", "html", "wr
 NO_LONGER = ["409", "401", "403", "404", "redirect"]
 """What waiting does not help against."""
 
-BEGUN = "Waiting for ip_abc123 to be warmed, estimated warmed on 2026-04-16.\n"
+BEGUN = "Waiting for ip_abc123 to be warmed, estimated warmed on 2026-04-12.\n"
 
 
 def told_of(kind: str, what: str) -> str:
