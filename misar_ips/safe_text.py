@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from functools import cache
 
 _COMMAND = re.compile("`[^`]+`")
 _SHORTEST_SECRET = 8  # characters
@@ -70,16 +71,13 @@ def cut_from(text: str, secret: str, shown: str = "…") -> str:
     return text
 
 
-def _spellings(secret: str) -> set[str]:
+@cache  # a list of ten thousand IPs holds a hundred thousand texts
+def _spellings(secret: str) -> list[str]:
+    """Return how a secret may be written, the longest first, so that no part of one is left."""
     import json
     from urllib.parse import quote, quote_plus
 
     in_json = json.dumps(secret)[1:-1]
-    return {
-        secret,
-        in_json,
-        in_json.replace("/", r"\/"),
-        quote(secret),
-        quote(secret, safe=""),
-        quote_plus(secret),
-    }
+    ways = {secret, in_json, in_json.replace("/", r"\/")}
+    ways |= {quote(secret), quote(secret, safe=""), quote_plus(secret)}
+    return sorted(ways, key=len, reverse=True)

@@ -80,6 +80,7 @@ class Sender:
         self.knows_the_api = False
         self.in_doubt = False
         self._api_key = api_key
+        self._masked_key = mask_key(api_key)
         self._base_url = base_url
         self._timeout = timeout
         self._sleep = sleep
@@ -273,7 +274,7 @@ class Sender:
     def _cut(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
         """Hide the key in what the server sent back, because people see what it says."""
         if isinstance(value, str):
-            return cut_from(value, self._api_key, mask_key(self._api_key))
+            return cut_from(value, self._api_key, self._masked_key)
         if isinstance(value, list):
             return [self._cut(each) for each in value]
         if isinstance(value, dict):
