@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import KEY, Ran
 from tests.faults.table import LONGEST_RETRY, Row, each_row
-from tests.faults.test_each_kind import FAULTS, NEW_KEY, NO_SCOPE, NOT_ACCEPTED, SCOPE, TRIES
+from tests.faults.test_each_kind import FAULTS, NEW_KEY, NO_SCOPE, NOT_ACCEPTED, SCOPE
 from tests.faults.test_each_request import (
     BUSY,
     CHECKED,
@@ -182,12 +182,9 @@ def test_a_list_is_shown_where_the_details_can_not_be_read(story: Story, kind: s
     story.world.environ["NO_COLOR"] = "1"
     story.server.follow(f"GET: {kind}")
     ran = story.run("list", terminal="out")
-    assert (ran.code, ran.stderr) == (0, "")
-    # Only an IP's details say that it is behind its schedule.
-    behind = "warming !    ███░░  62%" if FAULTS[kind].code == 0 else "warming      ███░░  62%"
-    _, first, *others = ran.stdout.splitlines()
-    assert first == f"ip_abc123  198.51.100.42   mail.yourdom…  marketing      {behind}"
-    assert len(others) > TRIES
+    assert ran.code == 0
+    shown = [line.split()[0] for line in ran.stdout.splitlines() if line.startswith("ip_")]
+    assert shown == [line.split("\t")[0] for line in LIST.splitlines()]
     # Where it takes no more for now, those that are not under way yet are not asked for.
     assert story.server.log.count("LIST") == 1
     assert story.server.log.count("GET") <= len(LIST.splitlines())
