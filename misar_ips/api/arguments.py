@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 DOCUMENTED_POOLS = ("transactional", "marketing")
 """The pools the reference names. Others exist, so any name is passed on."""
 
-
-STATUSES = {
-    "not_started": "warm-up not begun yet",
-    "warming": "warm-up in progress",
-    "warmed": "warm-up complete, full daily limit",
-    "suspended": "paused after a spike of complaints",
-}
-"""The documented values of ``warmup_status``, and what they mean. Others exist."""
-
 GOALS = {"provisioned": "the IP is there", "warmed": "its warm-up is complete"}
 """What an IP can be waited for to be."""
 

@@ -75,7 +75,7 @@ class Order(NamedTuple):
 
     def _may_have_brought(self, ip: DedicatedIP) -> bool:
         """Return whether an IP is not begun, not older than the order, and in its pool."""
-        if ip.warm_up_has_begun:
+        if not ip.may_be_new:
             return False
         if ip.created_at and self.listed_at and ip.created_at < self.listed_at - _CLOCKS_DIFFER:
             return False

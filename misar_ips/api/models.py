@@ -10,29 +10,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from misar_ips.api.json_values import FIRST_YEAR, number_of, text_of, time_of, whole_of
+from misar_ips.api.statuses import BEFORE_WARM_UP, CANNOT_SEND, LEAVING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from misar_ips.errors import MisarError
-
-STATUS_MEANINGS = {
-    "not_started": "warm-up not begun yet",
-    "warming": "warm-up in progress",
-    "warmed": "warm-up complete, full daily limit",
-    "suspended": "paused after a spike of complaints",
-    "provisioning": "ordered, not there yet",
-    "active": "in use",
-    "deprovisioning": "being given back",
-}
-"""What a status means: the published reference's four first, then those of the vendor's library."""
-
-DOCUMENTED_STATUSES = tuple(STATUS_MEANINGS)[:4]
-
-_BEFORE_WARM_UP = {"not_started", "provisioning"}
-_NO_PERCENT = (None, 0)  # a tuple: what was sent may be what no set can hold
-_CANNOT_SEND = {"suspended", "provisioning", "deprovisioning"}
 
 _OTHER_NAMES = {
     "address": ("ip_address", "ip"),
@@ -41,7 +25,7 @@ _OTHER_NAMES = {
 }
 """The reference's field names, and those that the vendor's own libraries use in their place."""
 
-_NO_WARM_UP = (None, 0)
+_NO_PERCENT = (None, 0)  # a tuple: what was sent may be what no set can hold
 
 
 class WarmupStep(NamedTuple):
@@ -151,12 +135,12 @@ class DedicatedIP(NamedTuple):
     @property
     def can_send(self) -> bool:
         """Whether mail may go out through it, up to its daily limit."""
-        return self.warmup_status not in _CANNOT_SEND
+        return self.warmup_status not in CANNOT_SEND
 
     @property
     def is_leaving(self) -> bool:
         """Whether it is being given back, so that nothing can come of it any more."""
-        return self.warmup_status == "deprovisioning"
+        return self.warmup_status in LEAVING
 
     @property
     def is_warmed(self) -> bool:
@@ -167,15 +151,24 @@ class DedicatedIP(NamedTuple):
     @property
     def is_before_warm_up(self) -> bool:
         """Whether its warm-up has yet to begin."""
-        return self.warmup_status in _BEFORE_WARM_UP
+        return self.warmup_status in BEFORE_WARM_UP
+
+    @property
+    def may_be_new(self) -> bool:
+        """Whether it can be an IP that was just ordered."""
+        return self.is_before_warm_up and not self._has_percent
 
     @property
     def warm_up_has_begun(self) -> bool:
         """Whether releasing the IP may lose something: true unless it surely has not begun."""
+        return self.warmup_status != "not_started" or self._has_percent
+
+    @property
+    def _has_percent(self) -> bool:
         percent = self.warmup_percent
         if percent is None:  # what can't be read may well be a percent
             percent = self.raw.get("warmup_percent")
-        return self.warmup_status != "not_started" or percent not in _NO_PERCENT
+        return percent not in _NO_PERCENT
 
     def is_called(self, name: str) -> bool:
         """Return whether an address or hostname is the IP's, in whichever spelling."""

@@ -8,12 +8,12 @@ from misar_ips.api.arguments import (
     DOCUMENTED_POOLS,
     FIELDS,
     GOALS,
-    STATUSES,
     validate_field,
     validate_goal,
     validate_id,
     validate_pool,
 )
+from misar_ips.api.statuses import STATUSES
 from misar_ips.cli.help import COMMON
 from misar_ips.dns.nameservers import Nameserver, validate_resolver
 from misar_ips.hostnames import validate_hostname, validate_zone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from misar_ips.api.arguments import STATUSES
+from misar_ips.api.statuses import STATUSES
 from misar_ips.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from misar_ips.api.models import STATUS_MEANINGS, whole_days
+from misar_ips.api.models import whole_days
+from misar_ips.api.statuses import STATUS_MEANINGS
 from misar_ips.api.warmup import (
     PROVISIONING_TIME,
     has_day,

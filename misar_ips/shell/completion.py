@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
-from misar_ips.api.arguments import DOCUMENTED_POOLS, FIELDS, GOALS, STATUSES
+from misar_ips.api.arguments import DOCUMENTED_POOLS, FIELDS, GOALS
+from misar_ips.api.statuses import STATUSES
 from misar_ips.shell.scripts import FILES, POWERSHELL, SCRIPTS, VARIABLE
 
 if TYPE_CHECKING:

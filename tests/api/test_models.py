@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from misar_ips import DedicatedIP, WarmupStep
+from misar_ips import DedicatedIP, NotFoundError, WarmupStep
 from misar_ips.api.models import whole_days
 from misar_ips.results import Release
 
@@ -53,6 +53,7 @@ FIELDS = (
     *("id", "address", "ip_address", "ip", "rdns", "ptr_record", "hostname", "pool"),
     *("dedicated_ip_pools", "pool_name", "warmup_status", "status", "warmup_percent"),
     *("daily_limit", "reputation_score", "warmup_schedule", "created_at", "provisioned_at"),
+    *("warmup_day", "warmup_start_date", "reputation_history", "warmup"),
 )
 step_like = st.dictionaries(st.sampled_from(["day", "limit", "sent", "done"]), json_values)
 ip_like = st.dictionaries(
@@ -147,6 +148,11 @@ def test_an_id_may_be_a_number() -> None:
         ({"warmup_status": "warmed", "status": "active"}, "warmup_status", "warmed"),
         ({"dedicated_ip_pools": {"id": 1, "pool_name": "cold"}}, "pool", "cold"),
         ({"dedicated_ip_pools": {"id": 1}}, "pool", ""),
+        ({"dedicated_ip_pools": [{"id": 1}, {"id": 2, "pool_name": "cold"}]}, "pool", "cold"),
+        ({"pool": {"id": "p", "pool_name": "cold"}}, "pool", "cold"),
+        ({"pool": {"id": "p"}}, "pool", ""),
+        ({"pool": None}, "pool", ""),
+        ({"pool": None, "dedicated_ip_pools": None}, "pool", ""),
         ({"dedicated_ip_pools": {"pool_name": 3}}, "pool", ""),
         ({"dedicated_ip_pools": ["cold"]}, "pool", ""),
         ({"pool": "marketing", "dedicated_ip_pools": {"pool_name": "x"}}, "pool", "marketing"),
@@ -169,6 +175,23 @@ def test_an_id_may_be_a_number() -> None:
         ({"created_at": "2026-03-15T10:00:00.25Z"}, "created_at", "2026-03-15T10:00:00.250000Z"),
         ({"created_at": "2026-03-15T12:00:00+02:00"}, "created_at", "2026-03-15T10:00:00Z"),
         ({"created_at": "2026-03-15T10:00:00"}, "created_at", "2026-03-15T10:00:00Z"),
+        ({"created_at": "2026-03-15t10:00:00z"}, "created_at", "2026-03-15T10:00:00Z"),
+        (
+            {"created_at": "2026-03-15t12:00:00.5+02:00"},
+            "created_at",
+            "2026-03-15T10:00:00.500000Z",
+        ),
+        (
+            {"created_at": "2026-03-15T10:00:00.123456789Z"},
+            "created_at",
+            "2026-03-15T10:00:00.123456Z",
+        ),
+        ({"created_at": "2026-03-15 10:00:00+00"}, "created_at", "2026-03-15T10:00:00Z"),
+        ({"created_at": "2026-03-15"}, "created_at", "2026-03-15T00:00:00Z"),
+        ({"created_at": "2000-01-01T00:00:00Z"}, "created_at", "2000-01-01T00:00:00Z"),
+        ({"created_at": "1999-12-31T23:59:59Z"}, "created_at", ""),
+        ({"created_at": "1970-01-01T00:00:00Z"}, "created_at", ""),
+        ({"created_at": "9999-12-31T23:59:59Z"}, "created_at", "9999-12-31T23:59:59Z"),
         ({"created_at": "0001-01-01T00:00:00+14:00"}, "created_at", ""),
         ({"created_at": "yesterday"}, "created_at", ""),
         ({"created_at": 1773568800}, "created_at", ""),
@@ -235,42 +258,6 @@ def test_reading_leaves_what_was_sent_as_it_was(sent: dict[str, object]) -> None
 
 
 @pytest.mark.parametrize(
-    ("fields", "has_begun"),
-    [
-        ({"warmup_status": "not_started"}, False),
-        ({"warmup_status": "not_started", "warmup_percent": None}, False),
-        ({"warmup_status": "not_started", "warmup_percent": 0}, False),
-        ({"warmup_status": "not_started", "warmup_percent": "0"}, False),
-        ({"warmup_status": "not_started", "warmup_percent": 0.1}, True),
-        ({"warmup_status": "not_started", "warmup_percent": "62"}, True),
-        ({"warmup_status": "not_started", "warmup_percent": "62%"}, True),
-        ({"warmup_status": "not_started", "warmup_percent": 1e300}, True),
-        ({"warmup_status": "warming", "warmup_percent": 0}, True),
-        ({"warmup_status": "warmed"}, True),
-        ({"warmup_status": "suspended"}, True),
-        ({"warmup_status": "NOT_STARTED"}, True),
-        ({"warmup_status": 0}, True),
-        ({"status": "active"}, True),
-        ({}, True),
-    ],
-)
-def test_a_release_asks_unless_the_warm_up_surely_has_not_begun(
-    world: World, fields: dict[str, object], *, has_begun: bool
-) -> None:
-    sent = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        sent.append(request.method)
-        ip = {"id": "ip_1", **fields}
-        return httpx.Response(200, json={"success": True, "ip": ip, "ips": [ip]})
-
-    world.transport = httpx.MockTransport(answer)
-    ran = world.run("release", "ip_1", "--json")
-    assert ran.code == (2 if has_begun else 0)
-    assert ("DELETE" in sent) is not has_begun
-
-
-@pytest.mark.parametrize(
     ("sent", "asked", "found"),
     [
         ("2001:DB8:0::1", "2001:db8::1", True),
@@ -295,12 +282,45 @@ def test_a_release_tells_its_error_only_where_there_is_one() -> None:
         "address": "192.0.2.1",
         "released": True,
     }
-    assert Release("ip_2", None, "It is gone already.").to_json() == {
+    gone = NotFoundError("It is gone already.")
+    assert Release("ip_2", None, gone).to_json() == {
         "id": "ip_2",
         "address": None,
         "released": False,
-        "error": "It is gone already.",
+        "error": gone.to_json(),
     }
+
+
+def test_what_the_newer_library_knows() -> None:
+    ip = DedicatedIP.from_json(
+        {
+            "id": "ip_1",
+            "warmup_day": "12",
+            "warmup_start_date": "2026-03-15",
+            "reputation_history": [
+                {"date": "2026-03-17", "reputation_score": 71.5, "bounces": 2},
+                {"date": "2026-03-15T10:00:00Z", "reputation_score": "70"},
+                {"date": "2026-03-16"},
+                {"date": "soon", "reputation_score": 3},
+                None,
+            ],
+        }
+    )
+    assert (ip.warmup_day, ip.warmup_start_date) == (12, datetime(2026, 3, 15, tzinfo=UTC))
+    assert ip.reputation_history == (
+        (MARCH_15, 70),
+        (datetime(2026, 3, 17, tzinfo=UTC), 71.5),
+    )
+
+
+def test_what_the_server_calls_otherwise_is_kept_beside_it(world: World) -> None:
+    sent = {"id": "ip_1", "pool": {"id": "p", "pool_name": "cold"}, "warmup": {"day": 3}}
+    reply = httpx.Response(200, json={"ip": sent, "ips": [sent]})
+    world.transport = httpx.MockTransport(lambda _request: reply)
+    shown = json.loads(world.run("show", "ip_1", "--json").stdout)
+    assert (shown["pool"], shown["server_warmup"]) == (sent["pool"], sent["warmup"])
+    assert shown["warmup"]["steps_total"] is None
+    assert json.loads(world.run("list", "--json").stdout) == [sent]
 
 
 @pytest.mark.parametrize(
