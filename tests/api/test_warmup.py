@@ -123,16 +123,7 @@ def test_the_day_is_the_servers_word_else_counted(changes: dict[str, Any], day: 
 
 @pytest.mark.parametrize(
     ("day", "current", "next_step"),
-    [
-        (1, 0, 1),
-        (6, 0, 1),
-        (7, 1, 2),
-        (13, 1, 2),
-        (14, 2, 3),
-        (27, 3, 4),
-        (28, 4, None),
-        (40, 4, None),
-    ],
+    [(1, 0, 1), (6, 0, 1), (7, 1, 2), (14, 2, 3), (27, 3, 4), (28, 4, None), (40, 4, None)],
 )
 def test_the_current_step_is_the_last_whose_day_has_come(
     day: int, current: int, next_step: int | None
