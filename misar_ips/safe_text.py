@@ -8,6 +8,11 @@ from functools import cache
 
 _COMMAND = re.compile("`[^`]+`")
 _SHORTEST_SECRET = 8  # characters
+_LIST_KEY = (
+    r"[\w-]+(?=\.[^.\s]*\.(?:dq\.spamhaus\.net|mail\.abusix\.zone))"
+    r"|\w{16,}(?=\.(?:dq\.spamhaus\.net|mail\.abusix\.zone))"
+)
+"""The first label of blocklists that know their customers by it: `KEY.zen.dq.spamhaus.net`."""
 _NO_BREAK = "\xa0"  # a space where no line ends; `plain` leaves none of them in a text
 
 
@@ -45,13 +50,16 @@ def folded(text: str, width: int, *, break_long_words: bool) -> list[str]:
 
 
 def without_keys(text: str) -> str:
-    """Return the text with every API key in it cut to what tells it from another one.
+    """Return the text with every key in it cut to what tells it from another one.
 
-    That is `msk_` and the next 8 characters, as the vendor shows keys.
+    That is `msk_` and the next 8 characters of an API key, as the vendor shows keys, and `KEY` for
+    the key in a blocklist's name.
     """
-    if "msk_" not in text:
-        return text
-    return re.sub("(msk_[0-9A-Za-z]{8})[0-9A-Za-z]{24,}", r"\1…", text)
+    if "msk_" in text:
+        text = re.sub("(msk_[0-9A-Za-z]{8})[0-9A-Za-z]{24,}", r"\1…", text)
+    if "spamhaus" in (small := text.lower()) or "abusix" in small:
+        text = re.sub(_LIST_KEY, "KEY", text, flags=re.IGNORECASE)
+    return text
 
 
 def holds_key(text: str) -> bool:
