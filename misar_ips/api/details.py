@@ -54,9 +54,11 @@ def read_details(
             return DetailedIP(ip, error)
 
     # Plain threads: an executor takes longer to load than these requests take to send.
-    workers = [threading.Thread(target=work, daemon=True) for _ in range(min(len(ips), AT_ONCE))]
+    others = min(len(ips), AT_ONCE) - 1  # beside this one, which hears of Ctrl-C
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(others)]
     for worker in workers:
         worker.start()
+    work()
     for worker in workers:
         worker.join()
     return tuple(found)
