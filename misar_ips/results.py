@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from misar_ips.dns.verdicts import FAIL, UNKNOWN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TypeAlias
 
     from misar_ips.api.models import DedicatedIP
     from misar_ips.api.warmup import IPDetails
-    from misar_ips.dns.verdicts import CheckedIP
+    from misar_ips.dns.verdicts import Check
     from misar_ips.errors import MisarError
 
     One: TypeAlias = "IPDetails | ChangedIP | ProfileEntry"
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     )
     Result: TypeAlias = One | Many
     """What a command may result in: one thing, or a list of things of one kind."""
-
-PASS, WARNING, FAIL = "pass", "warning", "fail"
-"""What `doctor` finds something to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,39 @@ class Release:
         """Return the object that `release --json` promises."""
         why = {"error": self.error.to_json()} if self.error else {}
         return {"id": self.id, "address": self.address, "released": self.released, **why}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedIP:
+    """One IP and all its checks; ``id`` is None where it is not one of the account.
+
+    ``strict``: what is unknown has failed as well. ``named``: the user asked for this very IP.
+    """
+
+    id: str | None
+    address: str | None
+    checks: tuple[Check, ...]
+    strict: bool = False
+    named: bool = True
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.having(FAIL) and not (self.strict and self.having(UNKNOWN))
+
+    @property
+    def name(self) -> str:
+        """What to call it: its id, else its address."""
+        return self.id or self.address or ""
+
+    def having(self, status: str) -> list[Check]:
+        """Return the checks with this status."""
+        return [check for check in self.checks if check.status == status]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the object that `check --json` promises."""
+        checks = [check.to_json() for check in self.checks]
+        return {"id": self.id, "address": self.address, "ok": self.ok, "checks": checks}
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,6 @@ LAYERS = (
 
 FLOORS = {name: floor for floor, layer in enumerate(reversed(LAYERS)) for name in layer.split()}
 APART = {("api", "emulator"), ("emulator", "hostnames"), ("emulator", "times")}
-NOT_YET = {
-    ("dns/lookups.py", "output"),
-}
 
 
 def part_of(path: Path) -> str:
@@ -68,13 +65,12 @@ def test_a_file_imports_only_what_is_further_down(path: Path) -> None:
     part = part_of(path)
     if part == "__init__":
         return  # the public names, each from where it is
-    place = str(path.relative_to(PACKAGE))
     up = {
         other
         for other in parts_imported_by(path)
         if FLOORS[other] >= FLOORS[part] or (part, other) in APART
     }
-    assert {other for other in up if (place, other) not in NOT_YET} == set()
+    assert up == set()
 
 
 def test_no_two_files_import_each_other() -> None:

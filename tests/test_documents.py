@@ -144,7 +144,7 @@ def test_every_exit_code_is_explained() -> None:
 HELP_OF_CHECK = """\
 Usage: misar-ips check [IP...] [OPTIONS]
 
-  Check IPs: PTR and forward DNS, blocklists, warm-up.
+  Check IPs: PTR and forward DNS, SPF, blocklists, warm-up.
 
 Arguments:
   [IP...]  Ids or addresses; all IPs without one.
@@ -152,7 +152,12 @@ Arguments:
 DNS:
   --blocklists               Ask the usual blocklists as well.
   --blocklist ZONE           Ask this blocklist; repeatable.
+  --sender DOMAIN            Check SPF for this envelope domain; repeatable.
   --resolver ADDRESS[:PORT]  Ask this resolver, not the system's; repeatable.
+
+Options:
+  --min-reputation N  Fail an IP whose reputation score is lower.
+  --strict            Fail what is not known as well.
 
 Common options:
   -p, --profile NAME  Use this profile; demo needs no key.

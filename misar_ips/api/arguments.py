@@ -5,6 +5,7 @@ Ids end up in URLs, so each is validated here before anything is sent.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from misar_ips.errors import UsageError
@@ -121,6 +122,17 @@ def _is_same(actual: str | None, wanted: str) -> bool:
         canonical_hostname(actual) is not None
         and canonical_hostname(actual) == canonical_hostname(wanted)
     )
+
+
+def validate_score(text: str) -> float:
+    """Return a reputation score, whose scale the reference does not tell.
+
+    Raises:
+        UsageError: it is not a number of 0 or more.
+    """
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        raise UsageError(f"`{text}` is not a reputation score; write a number such as 80.")
+    return float(text)
 
 
 FIELDS = ("id", "address", "rdns", "pool", "warmup_status", "warmup_percent", "created_at")

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from misar_ips.api.arguments import validate_changes
+from misar_ips.api.arguments import validate_changes, validate_score
 from misar_ips.cli.help import HelpfulCommand, HelpfulGroup, ending, help_for
 from misar_ips.cli.options import (
+    DNS,
     IPS,
     SET_UP,
     AnyIPsArgument,
@@ -29,6 +30,7 @@ from misar_ips.cli.options import (
 )
 from misar_ips.commands.list import in_order, select
 from misar_ips.errors import ExitCode
+from misar_ips.hostnames import validate_domain
 from misar_ips.shell.completion import commands, shells
 from misar_ips.times import parse_duration, parse_interval
 from misar_ips.version import __version__
@@ -168,22 +170,44 @@ def check_ips(
     ips: AnyIPsArgument = None,
     blocklists: BlocklistsOption = False,
     blocklist: BlocklistOption = None,
+    sender: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DOMAIN",
+            help="Check SPF for this envelope domain; repeatable.",
+            parser=validate_domain,
+            rich_help_panel=DNS,
+        ),
+    ] = None,
+    min_reputation: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Fail an IP whose reputation score is lower.",
+            parser=validate_score,
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail what is not known as well.")
+    ] = False,
     resolver: ResolverOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Check IPs: PTR and forward DNS, blocklists, warm-up.
+    """Check IPs: PTR and forward DNS, SPF, blocklists, warm-up.
 
     misar-ips check
-    misar-ips check ip_abc123 --blocklists
+    misar-ips check ip_abc123 --blocklists --sender yourdomain.com
     misar-ips check --json | jq -r '.[] | select(.ok | not).address'
     """
     session = open_session(context, profile, json=json, debug=debug)
     from misar_ips.commands import check as checking
 
     zones = checking.zones_to_ask(session.environ, usual=blocklists, named=blocklist or ())
-    checking.report(session.output, checking.check(session, ips or (), zones, resolver or ()))
+    senders = tuple(dict.fromkeys(sender or ()))
+    wanted = checking.Wanted(zones, senders, min_reputation, strict)
+    checking.report(session.output, checking.check(session, ips or (), resolver or (), wanted))
 
 
 @app.command("wait", cls=ending(ExitCode.WAIT_FAILED), rich_help_panel=IPS)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from misar_ips.api import credentials
 from misar_ips.config import profiles as config
 from misar_ips.config.file import config_path
+from misar_ips.dns.verdicts import FAIL, PASS, WARNING
 from misar_ips.errors import (
     APIError,
     CheckFailedError,
@@ -30,7 +31,7 @@ from misar_ips.errors import (
     root_cause,
 )
 from misar_ips.hostnames import is_loopback
-from misar_ips.results import FAIL, PASS, WARNING, Finding
+from misar_ips.results import Finding
 from misar_ips.times import in_words
 from misar_ips.version import __version__
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from misar_ips.dns.verdicts import RECORD_TYPES
 from misar_ips.errors import CancelledError, MisarError, NotFoundError, RejectedError
 from misar_ips.results import Release
 
@@ -113,7 +114,8 @@ def _tell_what_dns_keeps(output: Output, ip: DedicatedIP) -> None:
     """Name the records that point at an address which is soon somebody else's."""
     if not ip.address:
         return
-    record, mechanism = ("AAAA", "ip6") if ":" in ip.address else ("A", "ip4")
+    version = 6 if ":" in ip.address else 4
+    record, mechanism = RECORD_TYPES[version], f"ip{version}"
     records = f"the {record} record of {ip.rdns}" if ip.rdns else f"{record} records"
     output.note(
         f"DNS may still point at {ip.address}: {records}, and SPF records with "

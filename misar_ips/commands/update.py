@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from misar_ips.api.arguments import different_settings, validate_changes
 from misar_ips.api.finding import is_plain_id
+from misar_ips.api.models import DedicatedIP
 from misar_ips.errors import APIError, NetworkError, NotFoundError
 from misar_ips.results import ChangedIP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from misar_ips.api.models import DedicatedIP
     from misar_ips.dns.nameservers import Nameserver
     from misar_ips.output.writer import Output
     from misar_ips.session import Session
@@ -42,7 +42,7 @@ def update(
     changes = validate_changes(pool, rdns)
     before = _read_before(session, name, wants_details=pool is not None)
     if nameservers is not None:
-        warn_of_rdns(session, rdns, name, nameservers)
+        warn_of_rdns(session, rdns, before or DedicatedIP(name), nameservers)
     if pool is not None and before is not None:
         for warning in _pool_warnings(session, before, pool):
             session.output.warning(warning)

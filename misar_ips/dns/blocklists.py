@@ -30,19 +30,8 @@ _ERROR_MEANINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ListTest:
-    """Whether a list works: ``problem`` is why it does not, or why that is unknown.
-
-    ``holds_version`` tells whether it holds addresses of the IP version it was tested for.
-    """
-
-    problem: str = ""
-    holds_version: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Listing:
-    """What a list answers for an address: no ``codes`` where it is not listed.
+    """What a list says of an address: no ``codes`` where it is not listed.
 
     ``reason`` is the list's own word, ``problem`` why nothing is known.
     """
@@ -52,45 +41,43 @@ class Listing:
     problem: str = ""
 
 
-async def try_list(resolver: Resolver, zone: str, version: int) -> ListTest:
-    """Ask a list for its test entries, as RFC 6471 wants it before a list is believed.
+async def find_listing(resolver: Resolver, address: Address, zone: str) -> Listing:
+    """Ask a list for an address, after its test entries, as RFC 6471 wants it.
 
-    For IP version 6 those of version 4 are asked for as well: a list that does not hold IPv6
-    addresses may still be known to work.
+    For an IPv6 address the test entries of both versions are asked for: a list that does not hold
+    IPv6 addresses may still be known to work.
     """
-    versions = sorted({4, version})
+    versions = sorted({4, address.version})
     asked = [_MUST_BE_LISTED[each] for each in versions]
     asked += [_MUST_NOT_BE_LISTED[each] for each in versions]
-    answers = await asyncio.gather(
-        *(find_listing(resolver, ip_address(each), zone, with_reason=False) for each in asked)
-    )
-    listed, unlisted = answers[: len(versions)], answers[len(versions) :]
-    for answer in answers:
-        if answer.problem:
-            return ListTest(answer.problem)
-    if any(answer.codes for answer in unlisted):
-        return ListTest("it lists everything, even 127.0.0.1: it is shut down, or taken over")
-    if not any(answer.codes for answer in listed):
-        return ListTest("it lacks the test entry 127.0.0.2: no list, or it refuses this resolver")
-    return ListTest(holds_version=bool(listed[-1].codes))
-
-
-async def find_listing(
-    resolver: Resolver, address: Address, zone: str, *, with_reason: bool = True
-) -> Listing:
-    """Ask a list for an address, and for the reason where it is listed."""
-    name = f"{_reversed(address)}.{zone}"
-    answer = await resolver.addresses(name)
-    problem = answer.problem or _problem_with(answer.records)
-    if problem or not answer.records:
+    tests = await asyncio.gather(*(_entry(resolver, ip_address(each), zone) for each in asked))
+    listed, unlisted = tests[: len(versions)], tests[len(versions) :]
+    problem = next((test.problem for test in tests if test.problem), "")
+    if not problem and any(test.codes for test in unlisted):
+        problem = "it lists everything, even 127.0.0.1: it is shut down, or taken over"
+    if not problem and not any(test.codes for test in listed):
+        problem = "it lacks the test entry 127.0.0.2: no list, or it refuses this resolver"
+    if problem:
         return Listing(problem=problem)
-    texts = (await resolver.texts(name)).records if with_reason else ()
-    return Listing(answer.records, " ".join(texts))
+    entry = await _entry(resolver, address, zone)
+    if entry.codes:
+        texts = await resolver.ask(_name(address, zone), "TXT")
+        return Listing(entry.codes, " ".join(texts.records))
+    if not entry.problem and not listed[-1].codes:
+        return Listing(problem="it seems to hold IPv4 addresses only")
+    return entry
 
 
-def _reversed(address: Address) -> str:
+async def _entry(resolver: Resolver, address: Address, zone: str) -> Listing:
+    answer = await resolver.ask(_name(address, zone), "A")
+    problem = answer.problem or _problem_with(answer.records)
+    return Listing(problem=problem) if problem else Listing(answer.records)
+
+
+def _name(address: Address, zone: str) -> str:
     """Return the octets or nibbles from last to first (RFC 5782 sections 2.1 and 2.4)."""
-    return address.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
+    digits = address.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
+    return f"{digits}.{zone}"
 
 
 def _problem_with(codes: tuple[str, ...]) -> str:

@@ -1,107 +1,86 @@
-"""All that DNS is asked for a set of IPs, side by side, with a progress bar where it takes long."""
+"""All that DNS is asked for a set of IPs, side by side."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from misar_ips.dns import verdicts as checks
-from misar_ips.dns.blocklists import Listing, find_listing, try_list
+from misar_ips.dns import verdicts
+from misar_ips.dns.blocklists import find_listing
+from misar_ips.dns.spf import LookupFailed, check_host
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
-    from datetime import datetime
 
-    from rich.console import RenderableType
-
-    from misar_ips.dns.blocklists import ListTest
     from misar_ips.dns.resolver import Address, Resolver
-    from misar_ips.dns.verdicts import Check, CheckedIP, Subject
-    from misar_ips.output.writer import Output
-
-    Tests: TypeAlias = dict[tuple[str, int], asyncio.Future[ListTest]]
-    """The test of each list, by zone and IP version."""
-
-PATIENCE = 1.0  # seconds before a progress bar is worth the unrest
+    from misar_ips.dns.verdicts import Check, Subject
 
 _MOST_NAMES = 10  # PTR names that are looked up; RFC 8601 section 2.7.3 asks for such a limit
 
 
 class Lookups:
-    """One run of all checks: every IP at once, each blocklist tested once."""
+    """One run of all checks: every IP at once; ``done`` of ``total`` have been made so far."""
 
     def __init__(
         self,
-        subjects: Sequence[Subject],
-        zones: Sequence[str],
         resolver: Resolver,
-        now: datetime,
+        subjects: Sequence[Subject],
+        zones: Sequence[str] = (),
+        senders: Sequence[str] = (),
     ) -> None:
+        self._resolver = resolver
         self._subjects = subjects
         self._zones = zones
-        self._resolver = resolver
-        self._now = now
-        self._done = 0
-        self._total = sum(1 + len(zones) for subject in subjects if subject.address)
+        self._senders = senders
+        self.done = 0
+        self.total = (1 + len(zones) + len(senders)) * sum(bool(each.address) for each in subjects)
 
-    async def checked(self, output: Output, patience: float = PATIENCE) -> list[CheckedIP]:
-        """Check all IPs; a bar shows how far it is once ``patience`` seconds have passed."""
-        work = asyncio.ensure_future(self._check_all())
-        done, _ = await asyncio.wait({work}, timeout=patience)
-        if not done:
-            with output.in_place(self._draw, full_screen=False):
-                return await work
-        return await work
+    async def run(self) -> list[list[Check]]:
+        """Return what DNS says of each subject, in their order."""
+        return await asyncio.gather(*(self._check(subject) for subject in self._subjects))
 
-    async def _check_all(self) -> list[CheckedIP]:
-        versions = {subject.address.version for subject in self._subjects if subject.address}
-        tests: Tests = {
-            (zone, version): asyncio.ensure_future(try_list(self._resolver, zone, version))
-            for zone in self._zones
-            for version in versions
-        }
-        return await asyncio.gather(*(self._check(subject, tests) for subject in self._subjects))
-
-    async def _check(self, subject: Subject, tests: Tests) -> CheckedIP:
+    async def _check(self, subject: Subject) -> list[Check]:
         address = subject.address
         if address is None:
-            found = [checks.address_check(subject)]
-        else:
-            asked: list[Coroutine[None, None, list[Check]]] = [self._ask_names(subject, address)]
-            asked += [
-                self._ask_list(address, zone, tests[zone, address.version]) for zone in self._zones
-            ]
-            found = [check for part in await asyncio.gather(*asked) for check in part]
-        if subject.ip:
-            found.append(checks.warm_up_check(subject.ip, self._now))
-        return subject.checked(found)
+            return [verdicts.address_check(subject)]
+        parts = [self._check_names(subject, address)]
+        parts += [self._check_sender(address, domain) for domain in self._senders]
+        parts += [self._check_list(address, zone) for zone in self._zones]
+        found = await asyncio.gather(*(self._counted(part) for part in parts))
+        return [check for checks in found for check in checks]
 
-    async def _ask_names(self, subject: Subject, address: Address) -> list[Check]:
-        """Check the names of the PTR records, or the one that is set where there are none."""
-        ptr = await self._resolver.hostnames(address)
-        names = ptr.records[:_MOST_NAMES] or subject.set_names
-        lookups = (self._resolver.addresses(name, address.version) for name in names)
-        answers = await asyncio.gather(*lookups)
-        self._done += 1
-        found = [checks.ptr_check(subject, ptr)]
+    async def _counted(self, part: Coroutine[None, None, list[Check]]) -> list[Check]:
+        checks = await part
+        self.done += 1
+        return checks
+
+    async def _check_names(self, subject: Subject, address: Address) -> list[Check]:
+        """Check the names of the PTR records, or the one that is set where none can be used."""
+        ptr = await self._resolver.ask(address.reverse_pointer, "PTR")
+        names = verdicts.names_to_confirm(subject, ptr)[:_MOST_NAMES]
+        record_type = verdicts.RECORD_TYPES[address.version]
+        answers = await asyncio.gather(*(self._resolver.ask(name, record_type) for name in names))
+        checks = [verdicts.ptr_check(subject, ptr)]
         if names:
-            confirmations = dict(zip(names, answers, strict=True))
-            found.append(checks.forward_check(address, confirmations))
-            found.append(checks.hostname_check(address, names))
-        return found
+            checks.append(verdicts.forward_check(address, dict(zip(names, answers, strict=True))))
+            checks.append(verdicts.hostname_check(address, names))
+        return checks
 
-    async def _ask_list(
-        self, address: Address, zone: str, test: asyncio.Future[ListTest]
-    ) -> list[Check]:
-        """Check that a blocklist does not have the address, if the list passed its own test."""
-        outcome = await test
-        listing = Listing()
-        if not outcome.problem:
-            listing = await find_listing(self._resolver, address, zone)
-        self._done += 1
-        return [checks.blocklist_check(zone, outcome, listing)]
+    async def _check_sender(self, address: Address, domain: str) -> list[Check]:
+        """Check that SPF lets the address send for a domain, with the PTR name as HELO."""
+        ptr = await self._resolver.ask(address.reverse_pointer, "PTR")
+        helo = next(iter(ptr.records), "")
+        sender = f"postmaster@{domain}"
+        verdict = await check_host(address, domain, sender, helo=helo, ask=self._records)
+        return [verdicts.spf_check(domain, address, verdict)]
 
-    def _draw(self, _now: datetime, width: int) -> RenderableType:
-        from misar_ips.output.check_report import progress
+    async def _check_list(self, address: Address, zone: str) -> list[Check]:
+        listing = await find_listing(self._resolver, address, zone)
+        return [verdicts.blocklist_check(zone, listing)]
 
-        return progress(self._done, self._total, width)
+    async def _records(self, name: str, record_type: str) -> Sequence[str]:
+        """Return records as SPF asks for them."""
+        answer = await self._resolver.ask(name, record_type)
+        if answer.problem:
+            raise LookupFailed(answer.problem)
+        return answer.records

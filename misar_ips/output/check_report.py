@@ -26,9 +26,10 @@ from misar_ips.safe_text import one_line, plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from misar_ips.dns.verdicts import Check, CheckedIP
+    from misar_ips.dns.verdicts import Check
+    from misar_ips.results import CheckedIP
 
-_MARKS = {
+MARKS = {
     PASS: Cell("✓", "green"),
     WARNING: Cell("!", "yellow"),
     FAIL: Cell("✗", "bold red"),
@@ -41,6 +42,8 @@ _LABELS = {
     "hostname": "Hostname",
     "blocklist": "Blocklist",
     "warmup": "Warm-up",
+    "reputation": "Reputation",
+    "spf": "SPF",
 }
 _MARGIN = 15  # cells before what is said: indent, mark, label
 _MOST_VALUES = 3  # of those found; an address may well have a thousand PTR records
@@ -53,7 +56,8 @@ def check_lines(checked: Sequence[CheckedIP], width: int) -> Lines:
     for ip in checked:
         lines += [()] if lines else []
         lines += _heading(ip, width)
-        lines += [line for check in ip.checks for line in _check_lines(check, width)]
+        if ip.named or len(ip.having(PASS)) < len(ip.checks):
+            lines += [line for check in ip.checks for line in _check_lines(check, width)]
     return Lines(tuple(lines))
 
 
@@ -68,11 +72,11 @@ def progress(done: int, total: int, width: int) -> Lines:
 def _heading(ip: CheckedIP, width: int) -> list[Line]:
     """Return id, address and the numbers of checks by what became of them."""
     known = [plain(text) for text in (ip.id, ip.address) if text]
-    numbers = {status: len(ip.having(status)) for status in _MARKS}
+    numbers = {status: len(ip.having(status)) for status in MARKS}
     told = ", ".join(_counted(number, status) for status, number in numbers.items() if number)
     worst = next((each for each in (FAIL, WARNING, UNKNOWN) if numbers[each]), PASS)
     name, *address = known
-    rest = (*(Cell(f"  {text}") for text in address), Cell(f"  {told}", _MARKS[worst].style))
+    rest = (*(Cell(f"  {text}") for text in address), Cell(f"  {told}", MARKS[worst].style))
     if cell_len(name) + sum(cell_len(cell.text) for cell in rest) <= width:
         return [(Cell(name, "bold"), *rest)]
     return [(Cell(name, "bold"),), clipped(rest, width)]
@@ -88,7 +92,7 @@ def _check_lines(check: Check, width: int) -> Iterator[Line]:
     label = _LABELS.get(check.name.partition(":")[0], check.name)
     space = max(1, width - _MARGIN)
     first, *others = folded(_told(check.message), space) or [""]
-    start = (Cell(INDENT), _MARKS[check.status], Cell(f" {label}".ljust(_MARGIN - len(INDENT) - 1)))
+    start = (Cell(INDENT), MARKS[check.status], Cell(f" {label}".ljust(_MARGIN - len(INDENT) - 1)))
     yield clipped((*start, Cell(first)), width)
     below = Cell(" " * _MARGIN)
     for text in others:
@@ -96,7 +100,7 @@ def _check_lines(check: Check, width: int) -> Iterator[Line]:
     if check.status in {WARNING, FAIL}:
         for text in _values(check, space):
             yield below, Cell(text, "dim")
-    for text in folded(plain(check.to_do), space):
+    for text in folded(plain(check.hint), space):
         yield below, Cell(text)
     if check.record:
         yield _record(plain(check.record), width)
@@ -107,7 +111,8 @@ def _values(check: Check, width: int) -> Iterator[str]:
     left_out = len(check.found) - _MOST_VALUES
     found = ", ".join(_told(value) for value in check.found[:_MOST_VALUES])
     more = f" and {left_out:,} more" if left_out > 0 else ""
-    for name, text in (("Found", f"{found}{more}"), ("Expected", plain(check.expected or ""))):
+    expected = plain(", ".join(check.expected))
+    for name, text in (("Found", f"{found}{more}"), ("Expected", expected)):
         if text:
             yield from folded(f"{name}: {text}", width)
 

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from misar_ips.api.warmup import IPDetails
-    from misar_ips.dns.verdicts import CheckedIP
-    from misar_ips.results import ChangedIP, Finding, ProfileEntry, Release, Result
+    from misar_ips.results import ChangedIP, CheckedIP, Finding, ProfileEntry, Release, Result
 
 
 def lines_of(value: Result, *, brief: bool = False) -> Iterator[str]:
@@ -49,8 +48,9 @@ def _lines(
 
 def _check_lines(ip: CheckedIP) -> Iterator[str]:
     for check in ip.checks:
-        found, message = ", ".join(check.found), check.whole_message
-        yield _tabbed((ip.id, ip.address, check.name, check.status, found, check.expected, message))
+        found, expected = ", ".join(check.found), ", ".join(check.expected)
+        told = " ".join(filter(None, (check.message, check.whole_hint)))
+        yield _tabbed((ip.id, ip.address, check.name, check.status, found, expected, told))
 
 
 def _list_columns(ip: DedicatedIP) -> tuple[object, ...]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from misar_ips.dns.verdicts import CheckedIP
-from misar_ips.output.check_report import check_lines
+from misar_ips.output.check_report import MARKS, check_lines
 from misar_ips.output.drawing import (
     Cell,
     Column,
@@ -24,7 +23,7 @@ from misar_ips.output.drawing import (
     text_column,
 )
 from misar_ips.output.ip_details import ip_summary
-from misar_ips.results import FAIL, PASS, WARNING, ChangedIP, Finding, ProfileEntry, Release
+from misar_ips.results import ChangedIP, CheckedIP, Finding, ProfileEntry, Release
 from misar_ips.safe_text import plain
 
 if TYPE_CHECKING:
@@ -33,11 +32,6 @@ if TYPE_CHECKING:
 
     from misar_ips.results import Result
 
-_MARKS = {
-    PASS: Cell("✓", "green"),
-    WARNING: Cell("!", "yellow"),
-    FAIL: Cell("✗", "bold red"),
-}
 _FINDING_WIDTH = 17  # cells before what is said of a finding: mark, name, gap
 
 
@@ -85,7 +79,7 @@ def profile_table(profiles: Sequence[ProfileEntry], width: int) -> Lines:
 
 
 def _found(finding: Finding, width: int) -> Iterable[Line]:
-    mark = _MARKS[finding.status]
+    mark = MARKS[finding.status]
     name = Cell(f" {finding.name:<{_FINDING_WIDTH - 2}}")
     said = plain(" ".join(filter(None, (finding.message, finding.hint))))
     first, *others = folded(said, width - _FINDING_WIDTH)

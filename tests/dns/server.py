@@ -26,17 +26,25 @@ TTL = 60
 UDP_LIMIT = 512  # octets, RFC 1035 section 2.3.4
 TRIES = 20
 POLL = 0.005  # seconds until a server notices that it is to end
-RCODES = {"servfail": dns.rcode.SERVFAIL, "refused": dns.rcode.REFUSED}
+RCODES = {
+    "servfail": dns.rcode.SERVFAIL,
+    "refused": dns.rcode.REFUSED,
+    "notimp": dns.rcode.NOTIMP,
+    "yxdomain": dns.rcode.YXDOMAIN,
+}
 
 
 @dataclass
 class DNSServer:
     """A resolver that knows a few records and nothing else.
 
-    ``records`` are lines as in a zone file, "name TYPE value". ``faults`` say how questions go
-    wrong, by the name asked for: "servfail", "refused", "silent", "lost once", "truncated" (over
-    UDP, whatever the size), "cut off" (over TCP), "wrong id", "wrong id first", "garbage",
-    "referral", "aliases only" (what they lead to is left out), "held" (until ``release`` is set).
+    ``records`` are lines as in a zone file, "name TYPE value"; an SOA is told of where a name below
+    it has no answer. ``faults`` say how questions go wrong, by the name asked for, or by name and
+    type: "servfail", "refused", "notimp", "yxdomain", "silent", "lost once", "truncated" (over UDP,
+    whatever the size), "truncated twice" (over TCP too), "cut off" (over TCP), "wrong id", "wrong
+    id first", "garbage", "referral", "aliases only" (what they lead to is left out), "denied" (no
+    such name, beside its records), "beside the point" (another name's record), "nobody" (in
+    charge: neither a resolver nor an authority), "held" (until ``release`` is set).
     """
 
     records: list[str]
@@ -73,7 +81,9 @@ class DNSServer:
         return str(Nameserver(self.host, self.port))
 
     def fault_of(self, question: dns.rrset.RRset) -> str:
-        return self.faults.get(question.name.to_text(omit_final_dot=True).lower(), "")
+        name = question.name.to_text(omit_final_dot=True).lower()
+        typed = f"{name} {dns.rdatatype.to_text(question.rdtype)}"
+        return self.faults.get(typed, self.faults.get(name, ""))
 
     def answer(self, wire: bytes) -> tuple[dns.message.Message, str]:
         """Return the answer to a question, and what is to go wrong with it."""
@@ -86,10 +96,15 @@ class DNSServer:
         if fault in RCODES:
             response.set_rcode(RCODES[fault])
         elif fault == "referral":
-            response.flags &= ~dns.flags.RA
             response.authority = [_rrset("example NS ns.example.")]
+        elif fault == "beside the point":
+            response.answer = [_rrset("other.example A 203.0.113.9")]
         else:
             self._fill(response, name, question.rdtype, is_following=fault != "aliases only")
+        if fault == "denied":
+            response.set_rcode(dns.rcode.NXDOMAIN)
+        if fault == "nobody":
+            response.flags &= ~dns.flags.RA
         if fault == "held":
             self.release.wait()
         if fault == "lost once" and self.asked.count(self.asked[-1]) == 1:
@@ -114,11 +129,17 @@ class DNSServer:
             if found or not aliases:
                 if not any(records.name.is_subdomain(name) for records in self._known):
                     response.set_rcode(dns.rcode.NXDOMAIN)
+                if not found:
+                    response.authority += self._start_of_authority(name)
                 return
             if not is_following:
                 return
             passed.append(name)
             name = aliases[0][0].target
+
+    def _start_of_authority(self, name: dns.name.Name) -> list[dns.rrset.RRset]:
+        zones = (each for each in self._known if each.rdtype == dns.rdatatype.SOA)
+        return [each for each in zones if name.is_subdomain(each.name)]
 
     def _serve(
         self,
@@ -165,10 +186,8 @@ class _DatagramHandler(socketserver.BaseRequestHandler):
             if fault == "wrong id":
                 return
         wire = response.to_wire()
-        if len(wire) > UDP_LIMIT or fault in {"truncated", "cut off"}:
-            response.flags |= dns.flags.TC
-            response.answer = []
-            wire = response.to_wire()
+        if len(wire) > UDP_LIMIT or fault in {"truncated", "truncated twice", "cut off"}:
+            wire = _truncated(response)
         sock.sendto(b"\x00garbage" if fault == "garbage" else wire, self.client_address)
 
 
@@ -177,8 +196,15 @@ class _StreamHandler(socketserver.BaseRequestHandler):
         [length] = struct.unpack("!H", self.request.recv(2))
         response, fault = cast("_Streams", self.server).dns.answer(self.request.recv(length))
         if fault != "cut off":
-            wire = response.to_wire(max_size=65_535)
+            is_short = fault == "truncated twice"
+            wire = _truncated(response) if is_short else response.to_wire(max_size=65_535)
             self.request.sendall(struct.pack("!H", len(wire)) + wire)
+
+
+def _truncated(response: dns.message.Message) -> bytes:
+    response.flags |= dns.flags.TC
+    response.answer = []
+    return response.to_wire()
 
 
 def _rrset(line: str) -> dns.rrset.RRset:

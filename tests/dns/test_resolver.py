@@ -3,155 +3,87 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import os
+import resource
 from ipaddress import ip_address
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
-from misar_ips.dns.nameservers import Nameserver, system_nameservers, validate_resolver
+from misar_ips.dns.nameservers import Nameserver
 from misar_ips.dns.resolver import Answer, Limits, Resolver
-from misar_ips.errors import UsageError
-from misar_ips.hostnames import validate_zone
 from tests.dns.server import DNSServer
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-    from pathlib import Path
-    from typing import Any
+    from collections.abc import Iterator
 
 USUAL = Limits()
-SHORT = Limits(one_try=0.1)
+SHORT = Limits(one_try=0.1, question=0.5)
 PTR_OF_9 = "9.113.0.203.in-addr.arpa"
-LOOP = Answer(note="its aliases (CNAME) lead in a circle, or to too many others")
+CIRCLE = Answer(note="its aliases (CNAME) lead in a circle, or to too many others")
 A = "mail.example A 203.0.113.9"
-
-
-def run(question: Coroutine[Any, Any, Answer]) -> Answer:
-    return asyncio.run(question)
+SOA = "example SOA ns.example. hostmaster.example. 1 7200 3600 1209600"  # and its minimum
 
 
 def resolver(*servers: DNSServer, limits: Limits = USUAL) -> Resolver:
     return Resolver([Nameserver(server.host, server.port) for server in servers], limits)
 
 
-def address_of(
-    name: str, records: list[str], fault: str = "", limits: Limits = USUAL, version: int = 4
+def answer_of(
+    *servers: DNSServer, name: str = "mail.example", kind: str = "A", limits: Limits = USUAL
+) -> Answer:
+    return asyncio.run(resolver(*servers, limits=limits).ask(name, kind))
+
+
+def answer_to(
+    name: str, records: list[str], fault: str = "", limits: Limits = USUAL, kind: str = "A"
 ) -> tuple[Answer, list[str]]:
-    """Ask for a name's addresses; give the answer, and what the server was asked."""
+    """Ask for a name's records; return the answer, and what the server was asked."""
     with DNSServer(records, {name: fault}) as server:
-        answer = run(resolver(server, limits=limits).addresses(name, version))
+        answer = answer_of(server, name=name, kind=kind, limits=limits)
         problem = answer.problem.replace(server.address, "SERVER")
-    return Answer(answer.records, answer.exists, problem, answer.note), server.asked
+    told = Answer(answer.records, answer.exists, problem, answer.note, answer.negative_ttl)
+    return told, server.asked
 
 
-@pytest.mark.parametrize(
-    ("text", "address", "port"),
-    [
-        ("192.0.2.53", "192.0.2.53", 53),
-        ("192.0.2.53:5353", "192.0.2.53", 5353),
-        ("2001:DB8:0::53", "2001:db8::53", 53),
-        ("[2001:db8::53]", "2001:db8::53", 53),
-        ("[::1]:65535", "::1", 65_535),
-    ],
-)
-def test_a_resolver_is_an_address_and_a_port(text: str, address: str, port: int) -> None:
-    assert validate_resolver(text) == Nameserver(address, port)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "localhost",
-        "dns.example:53",
-        "192.0.2.53:",
-        "192.0.2.53:0",
-        "192.0.2.53:65536",
-        "192.0.2.53:x",
-        "192.0.2.256",
-        "192.0.2",
-        "[::1",
-        "[::1]53",
-        "[192.0.2.53:53",
-        "::1:::53",
-        "https://192.0.2.53",
-        "\x1b[31m",
-    ],
-)
-def test_a_resolver_that_is_no_address(text: str) -> None:
-    with pytest.raises(UsageError, match="is no resolver's address"):
-        validate_resolver(text)
-
-
-@pytest.mark.parametrize(
-    ("nameserver", "text"),
-    [
-        (Nameserver("192.0.2.53"), "192.0.2.53"),
-        (Nameserver("192.0.2.53", 5353), "192.0.2.53:5353"),
-        (Nameserver("::1"), "::1"),
-        (Nameserver("::1", 5353), "[::1]:5353"),
-    ],
-)
-def test_a_resolver_is_shown_as_it_is_written(nameserver: Nameserver, text: str) -> None:
-    assert str(nameserver) == text
-    assert validate_resolver(text) == nameserver
-
-
-def test_a_zone_is_a_name_with_room_for_an_address() -> None:
-    assert validate_zone("ZEN.Spamhaus.org.") == "zen.spamhaus.org"
-    longest = ".".join(["a" * 46] * 4 + ["b"])
-    assert validate_zone(longest) == longest
-    for zone in (f"{longest}b", "", ".", "zen..org", "a b.org", "\x1b[31m.org"):
-        with pytest.raises(UsageError):
-            validate_zone(zone)
-
-
-@pytest.mark.parametrize(
-    ("content", "addresses"),
-    [
-        ("nameserver 192.0.2.53\nnameserver ::1\nsearch example.com\n", ["192.0.2.53", "::1"]),
-        ("", []),
-        ("# nameserver 192.0.2.53\n", []),
-        ("nameserver\n", []),
-        ("nameserver resolver.example\n", []),
-        ("nameserver 192.0.2.53\nsearch a..b\n", []),
-        ("\udcff", []),
-    ],
-)
-def test_the_systems_resolvers(tmp_path: Path, content: str, addresses: list[str]) -> None:
-    file = tmp_path / "resolv.conf"
-    file.write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert system_nameservers(str(file)) == tuple(Nameserver(each) for each in addresses)
-
-
-def test_a_system_without_resolvers(tmp_path: Path) -> None:
-    assert system_nameservers(str(tmp_path / "none")) == ()
-    answer = run(Resolver(()).addresses("mail.example"))
-    assert answer == Answer(problem="this machine has no resolver; `--resolver` names one")
+def test_without_resolvers_nothing_is_known() -> None:
+    assert answer_of() == Answer(problem="this machine has no resolver; `--resolver` names one")
 
 
 def test_addresses_of_both_versions() -> None:
     records = [A, "mail.example A 203.0.113.10", "mail.example AAAA 2001:db8:0::9"]
-    answer, asked = address_of("mail.example", records)
+    answer, asked = answer_to("mail.example", records)
     assert answer == Answer(("203.0.113.9", "203.0.113.10"))
     assert asked == ["mail.example A"]
-    assert address_of("mail.example", records, version=6) == (
+    assert answer_to("mail.example", records, kind="AAAA") == (
         Answer(("2001:db8::9",)),
         ["mail.example AAAA"],
     )
 
 
+def test_mail_servers_come_in_the_order_of_preference() -> None:
+    records = ["example MX 20 b.example.", "example MX 5 a.example.", "example MX 10 ."]
+    assert answer_to("example", records, kind="MX")[0] == Answer(("a.example", ".", "b.example"))
+
+
 def test_a_name_without_such_records_and_a_name_that_is_not_there() -> None:
-    assert address_of("mail.example", [A], version=6)[0] == Answer()
-    assert address_of("example", [A])[0] == Answer()
-    assert address_of("nosuch.example", [A])[0] == Answer(exists=False)
+    assert answer_to("mail.example", [A], kind="AAAA")[0] == Answer()
+    assert answer_to("example", [A])[0] == Answer()
+    assert answer_to("nosuch.example", [A])[0] == Answer(exists=False)
+
+
+@pytest.mark.parametrize(("minimum", "ttl"), [(30, 30), (3600, 60)])  # records live for 60 s
+def test_a_zone_says_how_long_it_is_kept_that_there_is_nothing(minimum: int, ttl: int) -> None:
+    records = [f"{SOA} {minimum}", A]
+    assert answer_to("mail.example", records, kind="AAAA")[0] == Answer(negative_ttl=ttl)
+    assert answer_to("nosuch.example", records)[0] == Answer(exists=False, negative_ttl=ttl)
+    assert answer_to("mail.example", records)[0].negative_ttl is None
 
 
 @pytest.mark.parametrize("name", ["a..example", "x" * 64 + ".example", ".".join(["x" * 60] * 5)])
 def test_a_name_that_dns_cannot_hold(name: str) -> None:
-    answer, asked = address_of(name, [A])
+    answer, asked = answer_to(name, [A])
     assert (answer, asked) == (Answer(exists=False, note="DNS can't hold such a name"), [])
 
 
@@ -159,8 +91,7 @@ def test_a_name_that_dns_cannot_hold(name: str) -> None:
 def test_aliases_are_followed_by_the_resolver_or_by_us(fault: str) -> None:
     records = ["a.example CNAME b.example.", "b.example CNAME mail.example.", A]
     with DNSServer(records, dict.fromkeys(["a.example", "b.example"], fault)) as server:
-        answer = run(resolver(server).addresses("a.example"))
-    assert answer == Answer(("203.0.113.9",))
+        assert answer_of(server, name="a.example") == Answer(("203.0.113.9",))
     names = ["a.example", "b.example", "mail.example"] if fault else ["a.example"]
     assert server.asked == [f"{name} A" for name in names]
 
@@ -170,7 +101,7 @@ def test_aliases_are_followed_by_the_resolver_or_by_us(fault: str) -> None:
 def test_aliases_that_lead_in_a_circle(length: int, fault: str) -> None:
     records = [f"n{each}.example CNAME n{(each + 1) % length}.example." for each in range(length)]
     with DNSServer(records, {f"n{each}.example": fault for each in range(length)}) as server:
-        assert run(resolver(server).addresses("n0.example")) == LOOP
+        assert answer_of(server, name="n0.example") == CIRCLE
     assert len(server.asked) == (length if fault else 1)
 
 
@@ -180,124 +111,151 @@ def test_a_chain_of_aliases_has_an_end(length: int, fault: str, *, is_found: boo
     names = [f"n{each}.example" for each in range(length)] + ["mail.example"]
     records = [f"{name} CNAME {other}." for name, other in pairwise(names)]
     with DNSServer([*records, A], dict.fromkeys(names, fault)) as server:
-        answer = run(resolver(server).addresses("n0.example"))
-    assert answer == (Answer(("203.0.113.9",)) if is_found else LOOP)
+        answer = answer_of(server, name="n0.example")
+    assert answer == (Answer(("203.0.113.9",)) if is_found else CIRCLE)
     assert len(server.asked) <= 16
 
 
 def test_an_alias_of_nothing() -> None:
-    answer, _ = address_of("a.example", ["a.example CNAME gone.example.", A])
+    answer, _ = answer_to("a.example", ["a.example CNAME gone.example.", A])
     note = "it is an alias (CNAME) of gone.example, which does not exist"
     assert answer == Answer(exists=False, note=note)
-    answer, _ = address_of("a.example", ["a.example CNAME mail.example.", A], version=6)
+    answer, _ = answer_to("a.example", ["a.example CNAME mail.example.", A], kind="AAAA")
     assert answer == Answer()
 
 
 @pytest.mark.parametrize(
     ("fault", "problem"),
     [
-        ("servfail", "SERVER answered SERVFAIL"),
-        ("refused", "SERVER answered REFUSED"),
-        ("silent", "SERVER did not answer within 0.1 s"),
-        ("wrong id", "SERVER did not answer within 0.1 s"),
-        ("garbage", "SERVER did not answer within 0.1 s"),
-        ("cut off", "SERVER can't be asked: the connection was closed"),
+        ("servfail", "answered SERVFAIL"),
+        ("refused", "answered REFUSED"),
+        ("notimp", "answered NOTIMP"),
+        ("yxdomain", "answered YXDOMAIN"),
+        ("denied", "contradicts itself"),
+        ("beside the point", "contradicts itself"),
+        ("truncated twice", "answered with a part only"),
+        ("cut off", "can't be asked: the connection was closed"),
+        ("referral", "only names other servers: it is not a resolver"),
     ],
 )
-def test_what_is_no_answer_is_unknown_after_two_tries(fault: str, problem: str) -> None:
-    answer, asked = address_of("mail.example", [A], fault, SHORT)
-    assert answer == Answer(problem=problem)
-    assert asked == ["mail.example A"] * (4 if fault == "cut off" else 2)
+def test_what_is_not_an_answer_is_unknown(fault: str, problem: str) -> None:
+    answer, asked = answer_to("mail.example", [A], fault)
+    assert answer == Answer(problem=f"SERVER {problem}")
+    assert asked == ["mail.example A"] * (2 if fault in {"truncated twice", "cut off"} else 1)
 
 
-def test_a_server_that_names_others_is_no_resolver() -> None:
-    answer, _ = address_of("mail.example", [A], "referral")
-    assert answer == Answer(problem="SERVER only names other servers: it is no resolver")
+@pytest.mark.parametrize("fault", ["silent", "wrong id", "garbage"])
+def test_whoever_is_silent_is_asked_again(fault: str) -> None:
+    answer, asked = answer_to("mail.example", [A], fault, SHORT)
+    assert answer == Answer(problem="SERVER did not answer in time")
+    assert len(asked) > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "records", "answer"),
+    [
+        ("nosuch.example", [A], None),
+        ("example", [A], None),
+        ("nosuch.example", [A, f"{SOA} 30"], Answer(exists=False, negative_ttl=30)),
+        ("mail.example", [A], Answer(("203.0.113.9",))),
+    ],
+)
+def test_nothing_follows_from_the_silence_of_a_server_that_is_not_in_charge(
+    name: str, records: list[str], answer: Answer | None
+) -> None:
+    problem = "SERVER answered nothing: it is neither a resolver nor in charge of the name"
+    assert answer_to(name, records, "nobody")[0] == (answer or Answer(problem=problem))
 
 
 @pytest.mark.parametrize("fault", ["wrong id first", "lost once", "truncated"])
-def test_what_can_be_mended_is(fault: str) -> None:
-    answer, asked = address_of("mail.example", [A], fault, Limits(one_try=0.5))
+def test_what_can_be_fixed_is(fault: str) -> None:
+    answer, asked = answer_to("mail.example", [A], fault, Limits(one_try=0.5))
     assert answer == Answer(("203.0.113.9",))
     assert len(asked) == (1 if fault == "wrong id first" else 2)
 
 
 def test_a_thousand_names_come_over_tcp() -> None:
-    records = [f"{PTR_OF_9} PTR n{each}.example." for each in range(1000)]
-    with DNSServer(records) as server:
-        answer = run(resolver(server).hostnames(ip_address("203.0.113.9")))
-    assert answer == Answer(tuple(f"n{each}.example" for each in range(1000)))
-    assert server.asked == [f"{PTR_OF_9} PTR"] * 2
+    names = tuple(f"n{each}.example" for each in range(1000))
+    answer, asked = answer_to(PTR_OF_9, [f"{PTR_OF_9} PTR {name}." for name in names], kind="PTR")
+    assert answer == Answer(names)
+    assert asked == [f"{PTR_OF_9} PTR"] * 2
 
 
-def test_the_names_of_an_ipv6_address_are_asked_for_by_nibbles() -> None:
-    name = "9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
-    with DNSServer([f"{name} PTR mail.example."]) as server:
-        answer = run(resolver(server).hostnames(ip_address("2001:db8::9")))
-    assert answer == Answer(("mail.example",))
-
-
-def test_a_network_of_part_of_an_octet_delegates_by_alias() -> None:
-    records = [f"{PTR_OF_9} CNAME 9.0-15.113.0.203.in-addr.arpa."]
-    records += ["9.0-15.113.0.203.in-addr.arpa PTR mail.example."]
-    with DNSServer(records) as server:
-        answer = run(resolver(server).hostnames(ip_address("203.0.113.9")))
-    assert answer == Answer(("mail.example",))
+@pytest.mark.parametrize(
+    ("address", "records"),
+    [
+        (
+            "2001:db8::9",
+            [f"9.{'0.' * 23}8.b.d.0.1.0.0.2.ip6.arpa PTR mail.example."],
+        ),
+        (
+            "203.0.113.9",  # in a network of part of an octet (RFC 2317)
+            [
+                f"{PTR_OF_9} CNAME 9.0-15.113.0.203.in-addr.arpa.",
+                "9.0-15.113.0.203.in-addr.arpa PTR mail.example.",
+            ],
+        ),
+    ],
+)
+def test_the_name_of_an_address(address: str, records: list[str]) -> None:
+    name = ip_address(address).reverse_pointer
+    assert answer_to(name, records, kind="PTR")[0] == Answer(("mail.example",))
 
 
 def test_texts_come_in_one_piece_whatever_is_in_them() -> None:
     records = [r'list.example TXT "two " "pieces"', r'list.example TXT "\027[31m\195\188\255"']
-    with DNSServer(records) as server:
-        answer = run(resolver(server).texts("list.example"))
+    answer, _ = answer_to("list.example", records, kind="TXT")
     assert answer == Answer(("two pieces", "\x1b[31mü\ufffd"))
 
 
 def test_a_server_over_ipv6() -> None:
     with DNSServer([A], {"mail.example": "truncated"}, host="::1") as server:
         assert server.address == f"[::1]:{server.port}"
-        assert run(resolver(server).addresses("mail.example")) == Answer(("203.0.113.9",))
+        assert answer_of(server) == Answer(("203.0.113.9",))
 
 
-def test_where_one_server_fails_the_next_is_asked() -> None:
+@pytest.mark.parametrize("fault", ["silent", "servfail", "refused", "denied", "garbage"])
+def test_where_one_server_fails_the_next_is_asked_and_from_then_on_first(fault: str) -> None:
+    async def ask(asked: Resolver) -> list[Answer]:
+        return [await asked.ask("mail.example", kind) for kind in ("A", "AAAA")]
+
     with (
-        DNSServer([A], {"mail.example": "silent"}) as silent,
-        DNSServer([A], {"mail.example": "servfail"}) as broken,
+        DNSServer([A], {"mail.example": fault}) as broken,
         DNSServer([A]) as working,
     ):
-        answer = run(resolver(silent, broken, working, limits=SHORT).addresses("mail.example"))
-    assert answer == Answer(("203.0.113.9",))
-    assert [len(server.asked) for server in (silent, broken, working)] == [1, 1, 1]
+        answers = asyncio.run(ask(resolver(broken, working, limits=SHORT)))
+    assert answers == [Answer(("203.0.113.9",)), Answer()]
+    assert (broken.asked, working.asked) == (
+        ["mail.example A"],
+        ["mail.example A", "mail.example AAAA"],
+    )
 
 
 def test_the_time_for_all_questions_is_limited() -> None:
     names = [f"n{each}.example" for each in range(30)]
-    limits = Limits(one_try=0.1, in_all=0.3, at_once=2)
+    limits = Limits(one_try=0.1, question=0.1, run=0.3, at_once=2)
 
     async def ask(asked: Resolver) -> list[Answer]:
-        return await asyncio.gather(*(asked.addresses(name) for name in names))
+        return await asyncio.gather(*(asked.ask(name, "A") for name in names))
 
     with DNSServer([A], dict.fromkeys(names, "silent")) as server:
-        began = time.monotonic()
         answers = asyncio.run(ask(resolver(server, limits=limits)))
-        took = time.monotonic() - began
     assert all(answer.problem for answer in answers)
     assert answers[-1].problem == "no time was left: all questions together have 0.3 s"
     assert len(server.asked) <= 8
-    assert took < 3
 
 
 def test_no_try_outlasts_the_time_for_all_questions() -> None:
-    began = time.monotonic()
-    answer, _ = address_of("mail.example", [A], "silent", Limits(one_try=30, in_all=0.2))
-    assert answer.problem
-    assert time.monotonic() - began < 10
+    limits = Limits(one_try=3_600, question=3_600, run=0.2)
+    answer, _ = answer_to("mail.example", [A], "silent", limits)
+    assert answer == Answer(problem="no time was left: all questions together have 0.2 s")
 
 
 def test_questions_are_asked_side_by_side() -> None:
     names = [f"n{each}.example" for each in range(20)]
 
     async def ask(asked: Resolver, server: DNSServer) -> list[Answer]:
-        answers = asyncio.gather(*(asked.addresses(name) for name in names))
+        answers = asyncio.gather(*(asked.ask(name, "A") for name in names))
         while len(server.asked) < len(names):  # noqa: ASYNC110 - the server has threads, no loop
             await asyncio.sleep(0)  # lets them be asked; none is answered before all are
         server.release.set()
@@ -306,3 +264,35 @@ def test_questions_are_asked_side_by_side() -> None:
     with DNSServer([A], dict.fromkeys(names, "held")) as server:
         answers = asyncio.run(ask(resolver(server), server))
     assert answers == [Answer(exists=False)] * 20
+
+
+@pytest.fixture
+def few_files() -> Iterator[None]:
+    """Let this process open 30 files more, as under a low `ulimit -n`."""
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first_free = os.dup(0)
+    os.close(first_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (first_free + 30, usual[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+
+
+@pytest.mark.usefixtures("few_files")
+def test_where_few_files_may_be_open_all_is_asked_all_the_same() -> None:
+    names = [f"n{each}.example" for each in range(90)]
+
+    async def ask(asked: Resolver) -> list[Answer]:
+        return await asyncio.gather(*(asked.ask(name, "A") for name in names))
+
+    with DNSServer([A]) as server:
+        assert asyncio.run(ask(resolver(server))) == [Answer(exists=False)] * 90
+
+
+def test_a_question_is_asked_once() -> None:
+    async def ask(asked: Resolver) -> list[Answer]:
+        names = ("mail.example", "MAIL.example", "mail.example")
+        return await asyncio.gather(*(asked.ask(name, "A") for name in names))
+
+    with DNSServer([A]) as server:
+        assert asyncio.run(ask(resolver(server))) == [Answer(("203.0.113.9",))] * 3
+    assert server.asked == ["mail.example A"]

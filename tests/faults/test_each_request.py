@@ -229,7 +229,7 @@ ip_def456\t198.51.100.17\tforward\tunknown\t\t198.51.100.17\tNot known for tx.yo
 ip_def456\t198.51.100.17\thostname\tpass\ttx.yourdomain.com\t\tThe name does not look generic.
 ip_def456\t198.51.100.17\twarmup\tpass\twarmed\t\tWarmed.
 """
-TWO_UNKNOWN = "Warning: 2 checks could not be made; the reason stands beside each.\n"
+TWO_UNKNOWN = "Warning: 2 checks could not be made; the reason is beside each.\n"
 
 LOOKS = [
     Row("a wait that is refused", "GET: 409", WAIT,

@@ -152,7 +152,7 @@ def test_the_doctor_names_what_is_broken(story: Story, kind: str) -> None:
 
 UNKNOWN = f"\t198.51.100.17\tptr\tunknown\t\t\tNot known: {NO_RESOLVER}\n"
 ALL_THE_SAME = "DNS is checked all the same.\n"
-ONE_UNKNOWN = "Warning: 1 check could not be made; the reason stands beside each.\n"
+ONE_UNKNOWN = "Warning: 1 check could not be made; the reason is beside each.\n"
 CHANGE = "update ip_abc123 --pool cold"
 
 GOES_ON = [
