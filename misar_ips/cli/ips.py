@@ -28,7 +28,6 @@ from misar_ips.cli.options import (
     StatusesOption,
     open_session,
 )
-from misar_ips.commands.list import in_order, select
 from misar_ips.errors import ExitCode
 from misar_ips.hostnames import validate_domain
 from misar_ips.shell.completion import commands, shells
@@ -124,6 +123,8 @@ def list_ips(
     misar-ips list --sort warmup_percent
     misar-ips list --json | jq -r '.[].address'
     """
+    from misar_ips.commands.list import in_order, select
+
     session = open_session(context, profile, json=json, debug=debug)
     ips = session.listed()
     wanted = select(ips, pool or (), status or (), session.output.warning)
@@ -153,15 +154,14 @@ def show(
     """
     pace = parse_interval(interval)
     session = open_session(context, profile, json=json, debug=debug)
-    ip_id = session.client.resolve(ip)
     if watch:
         from misar_ips.commands import polling as following
 
-        following.watch(session, ip_id, pace)
+        following.watch(session, session.client.resolve(ip), pace)
     else:
         from misar_ips.api.warmup import details_of
 
-        session.output.result(details_of(session.client.get(ip_id), session.now()))
+        session.output.result(details_of(session.client.find(ip), session.now()))
 
 
 @app.command("check", cls=ending(ExitCode.CHECK_FAILED), rich_help_panel=IPS)

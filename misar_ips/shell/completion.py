@@ -7,6 +7,7 @@ no key for what is static, and gives the API a second and a half for the rest.
 # No `from __future__ import annotations`: Typer reads the annotations of the completers.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
@@ -72,17 +73,13 @@ def _offers(root: "Command", before: list[str], current: str, session: "Session"
             if not current.startswith("--"):
                 typed = typed.removeprefix("=")  # as `-p=work` is read
             before_it = current.removesuffix(typed)
-            return _completed(parameter, context, typed, before_it)
+            if parameter.type.name == "path":
+                return iter([(FILES, "")])
+            items = parameter.shell_complete(context, typed)
+            return ((f"{before_it}{item.value}", item.help or "") for item in items)
     is_too_much = current + _CURSOR in others and not hasattr(context.command, "commands")
     items = [] if is_too_much else context.command.shell_complete(context, current)
     return ((item.value, item.help or "") for item in items)
-
-
-def _completed(parameter: Any, context: Any, typed: str, before_it: str) -> Offers:  # noqa: ANN401 - Typer's
-    if parameter.type.name == "path":
-        yield FILES, ""
-    for item in parameter.shell_complete(context, typed):
-        yield f"{before_it}{item.value}", item.help or ""
 
 
 def _fixed(values: Iterable[str]) -> Callable[[], Offers]:
@@ -156,24 +153,18 @@ def _listed(context: typer.Context) -> "Sequence[DedicatedIP]":
     import threading
 
     from misar_ips.config.profiles import choose_profile
-    from misar_ips.errors import ConfigError, MisarError
+    from misar_ips.errors import MisarError
 
     session: Session = context.obj
-    try:
-        profile = choose_profile(context.params.get("profile"), session.environ)
-    except ConfigError:
-        return ()
-    # A command that prints the key may ask for a password or a finger, so it is not run.
-    if profile.api_key_command is not None:
-        return ()
     found: list[DedicatedIP] = []
 
     def look() -> None:
-        try:
-            with session.client_for(profile) as client:
-                found.extend(client.probe(patience=PATIENCE).ips())
-        except MisarError:
-            return
+        with suppress(MisarError):
+            profile = choose_profile(context.params.get("profile"), session.environ)
+            # A command that prints the key may ask for a password or a finger, so it is not run.
+            if profile.api_key_command is None:
+                with session.client_for(profile) as client:
+                    found.extend(client.probe(patience=PATIENCE).ips())
 
     # A name that DNS does not find in time can't be waited for otherwise.
     looking = threading.Thread(target=look, daemon=True)

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _OTHER_NAMES = {"pwsh": POWERSHELL}
+_PLACES = {
+    "bash": ("XDG_DATA_HOME", ".local/share", "bash-completion/completions/misar-ips"),
+    "zsh": ("XDG_DATA_HOME", ".local/share", "zsh/site-functions/_misar-ips"),
+    "fish": ("XDG_CONFIG_HOME", ".config", "fish/completions/misar-ips.fish"),
+}
 
 # It sets SHELL because on Linux and macOS that names the shell that PowerShell was started from.
 _POWERSHELLS_LINE = (
@@ -61,37 +66,28 @@ def install(name: str, environ: Mapping[str, str]) -> str:
 
 
 def _find_shell(name: str, environ: Mapping[str, str]) -> str:
+    usual = POWERSHELL if os.name == "nt" else ""
+    named = name or Path(environ.get("SHELL", usual)).stem
+    shell = _OTHER_NAMES.get(named, named)
+    if shell in SCRIPTS:
+        return shell
     known = f"It can be {', '.join(SCRIPTS)}."
     if name:
-        shell = _OTHER_NAMES.get(name, name)
-        if shell not in SCRIPTS:
-            raise UsageError(f"There is no completion for `{name}`.", hint=known)
-        return shell
-    if "SHELL" not in environ and os.name == "nt":
-        return POWERSHELL
-    shell = Path(environ.get("SHELL", "")).stem
-    shell = _OTHER_NAMES.get(shell, shell)
-    if shell not in SCRIPTS:
-        hint = f"Name it, as in `misar-ips --install-completion bash`. {known}"
-        raise UsageError("SHELL does not name a shell that can be completed in.", hint=hint)
-    return shell
+        raise UsageError(f"There is no completion for `{name}`.", hint=known)
+    raise UsageError(
+        "SHELL does not name a shell that can be completed in.",
+        hint=f"Name it, as in `misar-ips --install-completion bash`. {known}",
+    )
 
 
 def _place(shell: str, environ: Mapping[str, str]) -> Path:
-    """Return the place of the user's own for a shell's script."""
-    if shell == "fish":
-        folder = _folder("XDG_CONFIG_HOME", ".config", environ)
-        return folder / "fish/completions/misar-ips.fish"
-    folder = _folder("XDG_DATA_HOME", ".local/share", environ)
-    if shell == "zsh":
-        return folder / "zsh/site-functions/_misar-ips"
-    return folder / "bash-completion/completions/misar-ips"
+    """Return the user's own place for a shell's script.
 
-
-def _folder(variable: str, usual: str, environ: Mapping[str, str]) -> Path:
-    """Return the folder that a variable names; a relative path is ignored, as XDG has it."""
-    named = Path(environ.get(variable, ""))
-    return named if named.is_absolute() else _home(environ) / usual
+    A variable with a relative path is ignored, as the XDG Base Directory Specification has it.
+    """
+    variable, usual, path = _PLACES[shell]
+    folder = Path(environ.get(variable, ""))
+    return (folder if folder.is_absolute() else _home(environ) / usual) / path
 
 
 def _home(environ: Mapping[str, str]) -> Path:

@@ -130,7 +130,7 @@ def test_a_report_for_scripts(world: World) -> None:
     assert (ran.code, ran.stderr) == (0, "")
     assert "key\tpass\tNone: the demo account needs no key.\t\n" in ran.stdout
     assert "url\tpass\tNone: the demo account is inside the program.\t\n" in ran.stdout
-    assert [line.count("\t") for line in ran.stdout.splitlines()] == [3] * 9
+    assert [line.count("\t") for line in ran.stdout.splitlines()] == [3] * 8
 
 
 def test_a_failure_as_json(world: World) -> None:
