@@ -160,7 +160,7 @@ def ips(number: int) -> list[dict[str, object]]:
 
 @contextmanager
 def long_lists() -> Iterator[str]:
-    """Serve long lists, and give where."""
+    """Serve long lists, and yield where."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), LongLists)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -170,7 +170,7 @@ def long_lists() -> Iterator[str]:
 
 @contextmanager
 def emulator_process(environ: dict[str, str]) -> Iterator[str]:
-    """Run `misar-ips emulator serve`, and give its base URL."""
+    """Run `misar-ips emulator serve`, and yield its base URL."""
     command = [PROGRAM, "emulator", "serve", "--port", "0", "--rate-limit", "0"]
     with subprocess.Popen(  # noqa: S603 - the program that is measured
         command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -182,7 +182,7 @@ def emulator_process(environ: dict[str, str]) -> Iterator[str]:
 
 @contextmanager
 def emulator_behind_tls(folder: Path) -> Iterator[str]:
-    """Serve the emulator over https with a certificate of its own, and give its base URL."""
+    """Serve the emulator over https with a certificate of its own, and yield its base URL."""
     subprocess.run(  # noqa: S603 - a fixed command
         [
             *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
@@ -202,7 +202,7 @@ def emulator_behind_tls(folder: Path) -> Iterator[str]:
 
 
 def peak_memory(command: list[str], environ: dict[str, str]) -> int:
-    """Run a command to its end, and give its peak memory in KiB.
+    """Run a command to its end, and return its peak memory in KiB.
 
     A child's peak begins with what its parent has, so a small process is put between.
     """
@@ -223,7 +223,7 @@ def peak_memory(command: list[str], environ: dict[str, str]) -> int:
 
 
 def run(command: list[str], environ: dict[str, str], *, on_terminal: bool) -> float:
-    """Run a command to its end, and give its seconds."""
+    """Run a command to its end, and return its seconds."""
     reader, writer = pty.openpty() if on_terminal else os.pipe()
     drain = threading.Thread(target=_drain, args=(reader,))
     drain.start()
@@ -255,7 +255,7 @@ def _drain(descriptor: int) -> None:
 def measure(
     rows: list[Row], urls: dict[str, str], environ: dict[str, str], rounds: int
 ) -> dict[str, float]:
-    """Let floors and commands take turns, and give the median of each."""
+    """Let floors and commands take turns, and return the median of each."""
     floors = dict.fromkeys(row.floor for row in rows if row.floor.startswith("import"))
     samples: dict[str, list[float]] = {name: [] for name in floors}
     samples |= {row.name: [] for row in rows}
@@ -324,7 +324,7 @@ def written(lines: list[dict[str, object]]) -> str:
 
 
 def main() -> int:
-    """Measure, print, and give 1 where a budget is missed."""
+    """Measure, print, and return 1 where a budget is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true")

@@ -1,8 +1,8 @@
 """Mutation testing: change the program in one place after the other, and see if a test notices.
 
     python3 -m venv .mutation && .mutation/bin/pip install -e '.[dev,mutation]'
-    .mutation/bin/python scripts/mutate.py               # every mutant of every module
-    .mutation/bin/python scripts/mutate.py api/models errors # those of two modules
+    .mutation/bin/python scripts/mutate.py                    # every mutant of every module
+    .mutation/bin/python scripts/mutate.py api/models errors  # those of two modules
 
 The mutants are mutmut's. Its own runner leaves out properties, context managers and what stands
 outside functions, and puts code into each module that the tests of start-up find there; so here a
@@ -42,27 +42,38 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 TREE = Path(__file__).parent.parent
-MODULES = (
-    "api/client",
-    "api/reply",
-    "config/__init__",
-    "config/locked_file",
-    "errors",
-    "api/models",
-)
+PACKAGE = TREE / "misar_ips"
+DECLARATIONS = {f"cli/{name}" for name in ("emulator", "ips", "options", "profile")}
+"""They say what may be typed, and decide nothing; the documents' tests compare them."""
+
 LIBRARIES = ("httpx", "typer", "rich.console", "rich.table", "dns.resolver", "pexpect", "tomli_w")
 FIRST = 40  # tests; most mutants are killed by these, and the others need not be collected
 AT_MOST = 1 / 40  # of the time of all tests, for those that run a mutant's line, and for the others
 PATIENCE = 20.0  # seconds on top of three times what the tests take; what hangs is killed as well
 OPTIONS = (
     *("-q", "--tb=no", "-p", "no:cacheprovider", "-m", "not load"),
-    *("--assert=plain", "-p", "no:anyio"),  # what makes each start slow, and is of no use here
+    *(
+        "--assert=plain",
+        "-p",
+        "no:anyio",
+        "-p",
+        "no:xdist",
+    ),  # what makes each start slow, and is of no use here
     "--ignore=tests/test_architecture.py",  # mutmut has changed what the libraries load
     # These run the program only in processes of its own, or not at all.
-    *("--ignore=tests/emulator", "--ignore=tests/test_packages.py"),
-    *("--ignore=tests/test_key.py", "--ignore=tests/test_load.py", "--ignore=tests/dns"),
+    *("--ignore=tests/test_packages.py", "--ignore=tests/test_key.py"),
 )
 NEVER_RUN = (libcst.Annotation, libcst.Decorator, libcst.Import, libcst.ImportFrom)
+
+
+def deciding_modules() -> list[str]:
+    """Return every module in which something is computed or decided: it has a function."""
+    files = {str(file.relative_to(PACKAGE).with_suffix("")): file for file in PACKAGE.rglob("*.py")}
+    return sorted(
+        name
+        for name, file in files.items()
+        if name not in DECLARATIONS and "def " in file.read_text()
+    )
 
 
 @dataclass(frozen=True)
@@ -126,8 +137,9 @@ class Tests:
         more = own
         if not running:
             running = self._that_run(module, mutant.lines_with_its_name())
-            dotted = module.replace("/", ".").removesuffix(".__init__")
-            named = re.compile(rf"misar_ips\.{dotted} import|from misar_ips import .*\b{dotted}\b")
+            dotted = f"misar_ips.{module}".replace("/", ".").removesuffix(".__init__")
+            package, _, name = dotted.rpartition(".")
+            named = re.compile(rf"from {dotted} import|from {package} import .*\b{name}\b")
             more = self._in_files(lambda _, text: bool(named.search(text)))
             more |= self._that_run(module, self.of_lines[module]) | own
         return self._best_of(running, own) + self._best_of(more - running, own)
@@ -159,7 +171,7 @@ class Tests:
         return {test for test in self.seconds if test.partition("::")[0] in names}
 
     def notice(self, module: str, mutant: Mutant) -> bool:
-        """Run the tests with a mutant in its module's place; tell whether one fails."""
+        """Run the tests with a mutant in its module's place; return whether one fails."""
         file = self.tree / "misar_ips" / f"{module}.py"
         tests = self.likely_for(module, mutant)
         file.write_text(mutant.after)
@@ -181,8 +193,8 @@ class Tests:
         return bool(code)
 
 
-def in_a_fork(work: Callable[[], Any], limit: float) -> Any:  # noqa: ANN401 - what the work gives
-    """Do something in a process of its own; give what it gives, None if it dies or hangs."""
+def in_a_fork(work: Callable[[], Any], limit: float) -> Any:  # noqa: ANN401 - what the work returns
+    """Do something in a process of its own; return what it returns, None if it dies or hangs."""
     fork = multiprocessing.get_context("fork")
     receiving, sending = fork.Pipe(duplex=False)
 
@@ -205,7 +217,7 @@ def in_a_fork(work: Callable[[], Any], limit: float) -> Any:  # noqa: ANN401 - w
 
 
 def run(tree: Path, arguments: list[str], watch: Watch | None = None) -> tuple[int, Watch]:
-    """Run pytest in this process; give its exit code, and what was seen."""
+    """Run pytest in this process; return its exit code, and what was seen."""
     watch = watch or Watch()
     os.chdir(tree)
     sys.path.insert(0, str(tree))
@@ -244,7 +256,7 @@ def known_tests(tree: Path) -> Tests:
         _, watch = run(tree, ["tests"], Watch(measured))
         measured.stop()
         watch.coverage = None
-        files = {module: str(tree / "misar_ips" / f"{module}.py") for module in MODULES}
+        files = {module: str(tree / "misar_ips" / f"{module}.py") for module in deciding_modules()}
         data = measured.get_data()
         return watch, {name: data.contexts_by_lineno(file) for name, file in files.items()}
 
@@ -285,7 +297,8 @@ def is_for_type_checkers(node: Any) -> bool:  # noqa: ANN401 - libcst's
 def main() -> None:
     """Mutate, test, and print what survived."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("modules", nargs="*", default=MODULES, help=", ".join(MODULES))
+    modules = deciding_modules()
+    parser.add_argument("modules", nargs="*", default=modules, help=", ".join(modules))
     chosen = parser.parse_args().modules
     for library in LIBRARIES:
         importlib.import_module(library)
@@ -301,7 +314,7 @@ def main() -> None:
 
 
 def judge(module: str, tests: Tests) -> tuple[int, int]:
-    """Try every mutant of a module, say which survive; give how many were killed, and made."""
+    """Try every mutant of a module, say which survive; return how many were killed, and made."""
     source = (TREE / "misar_ips" / f"{module}.py").read_text()
     if tests.notice(module, Mutant(range(1, source.count("\n")), source, source)):
         sys.exit(f"{module}: its tests fail without any change")

@@ -108,7 +108,7 @@ def test_key_in_the_configuration(tmp_path):
 
 
 def ended(content: str, tmp_path: Path) -> dict[str, list[str]]:
-    """Run tests in a process of its own; give the names of those that passed and of the others."""
+    """Run tests in a process of its own; return the outcomes of each, by its name."""
     file = tmp_path / "test_leaks.py"
     file.write_text(content)
     plugins = ["-p", "tests.conftest", "-p", "no:cacheprovider"]
@@ -228,7 +228,7 @@ def command_lines() -> list[bytes]:
 
 
 def while_running(environ: dict[str, str], *arguments: str, stdin: str = "") -> list[bytes]:
-    """Run the program; give every command line there is while the server answers it."""
+    """Run the program; return every command line there is while the server answers it."""
     seen: list[bytes] = []
 
     def look_and_answer(connection: socket.socket) -> None:
@@ -348,7 +348,7 @@ def test_the_emulator_writes_no_key_anywhere(environ: dict[str, str]) -> None:
 
 
 def answer_to(port: int, message: bytes) -> bytes:
-    """Send bytes, say that there will be no more, and give all that comes back."""
+    """Send bytes, say that there will be no more, and return all that comes back."""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
         connection.sendall(message)
         connection.shutdown(socket.SHUT_WR)
