@@ -38,8 +38,8 @@ WAITING = [
     pytest.param("show ip_abc123 --watch", "GET:503", "", id="likewise, to watch"),
     pytest.param("check ip_abc123", "GET:503", "", id="a read before DNS is asked"),
     pytest.param("profile add work", "GET:503", "", id="a key that is tried"),
-    pytest.param("request", "GET:503", "", id="the list before an order"),
-    pytest.param("request", "POST:429", "", id="an order that was refused for now"),
+    pytest.param("request --yes", "GET:503", "", id="the list before an order"),
+    pytest.param("request --yes", "POST:429", "", id="an order that was refused for now"),
     pytest.param("update ip_abc123 --pool cold", "PATCH:429", "", id="a change, likewise"),
     pytest.param("release ip_abc123 --yes", "DELETE:429", "", id="a release, likewise"),
     pytest.param(

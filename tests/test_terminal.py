@@ -314,7 +314,7 @@ def test_ctrl_c_while_a_read_hangs(start: Start, emulator: NoticingEmulator) -> 
 
 def test_ctrl_c_while_an_order_hangs(start: Start, emulator: NoticingEmulator) -> None:
     emulator.faults.add("POST:hang")
-    run = start("request")
+    run = start("request", "--yes")
     emulator.wait_for("POST dedicated-ips")
     run.press(CTRL_C)
     assert run.end() == (
@@ -345,7 +345,7 @@ def test_ctrl_c_as_json(start: Start, emulator: NoticingEmulator) -> None:
 
 def test_ctrl_c_in_a_wait_between_two_tries(start: Start, emulator: NoticingEmulator) -> None:
     emulator.faults.add("POST:429")
-    run = start("request", "--debug", columns=200)
+    run = start("request", "--yes", "--debug", columns=200)
     run.wait_for("waiting 1.00 s before try 2 of 4")
     run.press(CTRL_C)
     code, shown = run.end()
