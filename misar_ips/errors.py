@@ -288,5 +288,7 @@ class StopSignal(KeyboardInterrupt):
 def root_cause(error: BaseException) -> BaseException:
     """Return what an error came from in the first place."""
     while (cause := error.__cause__ or error.__context__) is not None:
+        if isinstance(cause, MisarError) and not isinstance(error, MisarError):
+            break  # another request's trouble, which was being handled
         error = cause
     return error

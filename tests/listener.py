@@ -166,6 +166,8 @@ def pour(before: bytes, connection: socket.socket) -> None:
 OPEN_END = b"HTTP/1.1 200 OK\r\n\r\n"
 NO_IPS = json_reply({"success": True, "ips": []})
 ONE_IP = json_reply({"success": True, "ips": [{"id": "ip_1", "pool": "marketing"}]})
+ORDERED = json_reply({"ips": [{"id": "ip_1", "pool": "marketing", "warmup_status": "not_started"}]})
 NEW_IP = json_reply({"success": True, "ip": {"id": "ip_1"}, "message": "Soon."}, status=201)
 THE_IP = json_reply({"success": True, "ip": {"id": "ip_1", "pool": "cold"}})
 DONE = json_reply({"success": True})
+GONE = json_reply({"success": False, "error": "Not found"}, status=404)

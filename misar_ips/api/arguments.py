@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DOCUMENTED_POOLS = ("transactional", "marketing")
 """The pools the reference names. Others exist, so any name is passed on."""
 
+DEFAULT_POOL = "marketing"
+"""Where the server puts an IP that was ordered without a pool, as the reference says."""
+
 GOALS = {"provisioned": "the IP is there", "warmed": "its warm-up is complete"}
 """What an IP can be waited for to be."""
 

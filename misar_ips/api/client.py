@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
@@ -26,11 +26,12 @@ from misar_ips.api.credentials import (
 )
 from misar_ips.api.finding import Order, is_plain_id, named
 from misar_ips.api.models import RequestedIP
-from misar_ips.api.reply import COLLECTION, LIST_HINT, SUPPORT_HINT
+from misar_ips.api.reply import ABSENT_STATUSES, COLLECTION, LIST_HINT, SUPPORT_HINT
 from misar_ips.api.sending import Sender
 from misar_ips.errors import (
     APIError,
     MisarError,
+    NetworkError,
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
@@ -48,10 +49,9 @@ if TYPE_CHECKING:
     from misar_ips.api.models import DedicatedIP, DetailedIP, IPList
     from misar_ips.api.reply import Reply
 
-_LOOKS, _SECONDS_BETWEEN_LOOKS = 3, 2.0  # at an IP that does not show its change yet
-_NO_ROUTE = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}
-"""What a server without a way to release answers, for an IP that it still shows."""
-
+_MORE_LOOKS = 2  # at an IP that does not show its change yet, within five seconds
+_SECONDS_BETWEEN_LOOKS, _SECONDS_FOR_A_LOOK = 1.5, 1.0
+_NO_ROUTE = {*ABSENT_STATUSES, HTTPStatus.METHOD_NOT_ALLOWED}
 NO_ROUTE_HINT = f"The API seems to have no way to release it. {SUPPORT_HINT}"
 
 
@@ -136,11 +136,7 @@ class Client:
         Raises:
             NotFoundError: the account has no such IP.
         """
-        what = f"read {ip_id}"
-        reply = self._sender.send("GET", _path_of(ip_id), what=what, patience=patience)
-        if reply.status == HTTPStatus.NOT_FOUND and not self._sender.knows_the_api:
-            self._require_the_api()
-        return reply.ip_called(ip_id)
+        return self._ask("GET", ip_id, what="read", patience=patience).ip_called(ip_id)
 
     def with_details(
         self, ips: Iterable[DedicatedIP], *, patiently: bool = False
@@ -243,7 +239,7 @@ class Client:
         """
         with self._doubt_told("The release"):
             try:
-                self._sender.send("DELETE", _path_of(ip_id), what=f"release {ip_id}").check()
+                self._ask("DELETE", ip_id, what="release").check()
             except MisarError as lost:
                 if not self._is_gone_after(lost, ip_id):
                     raise
@@ -279,15 +275,28 @@ class Client:
         reply = self._sender.attempt("GET", _path_of(ip_id), what=what, patience=patience)
         return reply.ip_called(ip_id)
 
-    def _require_the_api(self) -> None:
-        """Make sure that a 404 of an IP does not come from a wrong base URL.
+    def _ask(
+        self,
+        method: str,
+        ip_id: str,
+        settings: dict[str, str] | None = None,
+        *,
+        what: str,
+        patience: float = math.inf,
+    ) -> Reply:
+        """Send a request about one IP, and return the answer.
 
         Raises:
-            APIError: there is no dedicated-IP API at the base URL.
+            APIError: the server knows no such IP because there is no API at the base URL.
         """
-        reply = self._sender.send("GET", COLLECTION, what="list the dedicated IPs")
-        if reply.status == HTTPStatus.NOT_FOUND:
-            reply.check()
+        path, what = _path_of(ip_id), f"{what} {ip_id}"
+        reply = self._sender.send(method, path, settings, what=what, patience=patience)
+        if reply.status in ABSENT_STATUSES and not self._sender.knows_the_api:
+            with suppress(NetworkError):  # then the answer is all that is known
+                listed = self.probe(patience=patience)
+                if listed.status in ABSENT_STATUSES:
+                    listed.check()
+        return reply
 
     def _find_ordered(self, order: Order, lost: MisarError) -> DedicatedIP:
         """Return the IP that an order with a lost answer brought, by what is new in the list."""
@@ -307,8 +316,7 @@ class Client:
     def _change(self, ip_id: str, settings: dict[str, str]) -> DedicatedIP | None:
         """Send a change, and return what the server says, or shows, of the IP afterwards."""
         try:
-            what = f"update {ip_id}"
-            return self._sender.send("PATCH", _path_of(ip_id), settings, what=what).ip()
+            return self._ask("PATCH", ip_id, settings, what="update").ip()
         except MisarError as lost:
             if not lost.maybe_applied:
                 raise
@@ -326,13 +334,13 @@ class Client:
         """Read a changed IP, again where it does not show the change yet."""
         try:
             ip = self.get(ip_id)
-            for _ in range(_LOOKS - 1):
-                if not different_settings(ip, settings):
-                    break
-                self._sleep(_SECONDS_BETWEEN_LOOKS)
-                ip = self.get(ip_id)
         except MisarError as error:
             raise error.with_context(f"{ip_id} was changed, but can't be shown.") from error
+        for _ in range(_MORE_LOOKS):
+            if different_settings(ip, settings):
+                self._sleep(_SECONDS_BETWEEN_LOOKS)
+                with suppress(MisarError):  # it was seen already
+                    ip = self._get_briefly(ip_id, patience=_SECONDS_FOR_A_LOOK)
         return ip
 
     def _is_gone_after(self, lost: MisarError, ip_id: str) -> bool:
@@ -340,7 +348,7 @@ class Client:
 
         Raises:
             RejectedError: the server has no way to release the IP, which is still there.
-            NotFoundError: there is no such IP, and no attempt of ours took it away.
+            OutcomeUnknownError: it may have been, and the IP can't be read.
         """
         status = lost.status if isinstance(lost, APIError) else None
         if not (lost.maybe_applied or status in _NO_ROUTE):
@@ -348,9 +356,7 @@ class Client:
         try:
             self.get(ip_id)
         except NotFoundError:
-            if not lost.maybe_applied:
-                raise
-            return True
+            return lost.maybe_applied
         except MisarError as error:
             if not lost.maybe_applied:
                 return False

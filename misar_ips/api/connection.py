@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
+import ssl
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +18,6 @@ from misar_ips.errors import ConfigError
 from misar_ips.version import __version__
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
     from types import TracebackType
 
@@ -41,10 +43,10 @@ class Way:
         self.host = _host_of(base_url)
         self._api_key = api_key
         self._transport = transport
-        is_https = base_url.startswith("https:") and transport is None
+        is_https = httpx.URL(base_url).scheme == "https" and transport is None
         # http is for this machine alone; a proxy on the way would read the key.
-        self._proxy = _proxy_for(base_url, environ) if is_https else None
         self._trusted = _authorities(environ) if is_https else None
+        self._proxy = _proxy_for(base_url, environ, self._trusted) if is_https else None
 
     @property
     def proxy(self) -> str | None:
@@ -83,23 +85,40 @@ class Deadline:
     """Ends the wait for a reply as a whole: a server that drips bytes never lets a read time out.
 
     httpx limits each read. This limits their sum, from another thread, by shutting the socket
-    down, which wakes the read that waits on it. ``kept`` is the socket of a connection that is
-    already open, ``connection`` the one that was used in the end. ``asked`` tells whether the
-    request itself was begun, which through a proxy comes after that for a tunnel.
+    down, which wakes the read that waits on it. ``seconds`` are for the reply, ``patience`` is for
+    all of the attempt; ``kept`` is the socket of a connection that is already open, ``connection``
+    the one that was used in the end.
     """
 
-    def __init__(self, seconds: float, kept: object = None, *, has_tunnel: bool = False) -> None:
+    def __init__(self, seconds: float, patience: float = math.inf, kept: object = None) -> None:
         self.passed = False
         self.connection: Any = kept
-        self._heads = 0
-        self._has_tunnel = has_tunnel
+        self._kept = kept
         self._seconds = seconds
+        self._ends_at = time.monotonic() + patience
+        self._begun: list[bytes] = []  # the methods of the requests whose sending was begun
+        self._has_answer = False
         self._timer: threading.Timer | None = None
 
     @property
     def asked(self) -> bool:
         """Whether the request may have reached the server."""
-        return self._heads > 0
+        return any(method != b"CONNECT" for method in self._begun)
+
+    @property
+    def asked_proxy(self) -> bool:
+        """Whether a proxy was reached and asked for a tunnel."""
+        return b"CONNECT" in self._begun
+
+    @property
+    def found_it_closed(self) -> bool:
+        """Whether the kept connection was used, and had been closed by the server."""
+        return self.connection is self._kept and not (self._has_answer or self.passed)
+
+    def error(self) -> httpx.TimeoutException:
+        """Return the error that says that it has passed."""
+        kind = httpx.ReadTimeout if self.asked else httpx.ConnectTimeout
+        return kind("timed out")
 
     def __enter__(self) -> None:
         pass
@@ -116,16 +135,20 @@ class Deadline:
         """Learn how the attempt gets on (httpx's extension ``trace``)."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self.connection = info["return_value"].get_extra_info("socket")
-        elif event.endswith("connect_tcp.started"):
-            self._heads = -1 if self._has_tunnel else 0
+            self._start(CONNECT_TIMEOUT)  # a handshake may drip as well
         elif event.endswith("send_request_headers.started"):
-            self._heads += 1
-            self._start()
+            self._begun.append(info["request"].method)
+            self._start(self._seconds)
+        elif event.endswith("receive_response_headers.complete"):
+            self._has_answer = True
+            if not self.asked:  # the tunnel is open, and a handshake follows
+                self._start(CONNECT_TIMEOUT)
 
-    def _start(self) -> None:
-        self._stop()  # it runs already where a proxy was asked for a tunnel first
+    def _start(self, seconds: float) -> None:
+        self._stop()
         self.passed = False
-        self._timer = threading.Timer(self._seconds, self._pass)
+        left = max(0.0, self._ends_at - time.monotonic())
+        self._timer = threading.Timer(min(seconds, left), self._pass)
         self._timer.daemon = True
         self._timer.start()
 
@@ -157,7 +180,9 @@ def _host_of(base_url: str) -> str:
     return url.netloc.decode()
 
 
-def _proxy_for(base_url: str, environ: Mapping[str, str]) -> httpx.Proxy | None:
+def _proxy_for(
+    base_url: str, environ: Mapping[str, str], trusted: ssl.SSLContext | None
+) -> httpx.Proxy | None:
     """Return the proxy that the environment names for a URL; NO_PROXY is read as curl reads it.
 
     Raises:
@@ -168,16 +193,17 @@ def _proxy_for(base_url: str, environ: Mapping[str, str]) -> httpx.Proxy | None:
         return None
     text = environ[variable]
     try:
-        proxy = httpx.Proxy(text if "://" in text else f"http://{text}")
-    except (ValueError, httpx.InvalidURL):
-        proxy = None
-    if proxy is None or proxy.url.scheme not in {"http", "https"} or not proxy.url.host:
+        url = httpx.URL(text if "://" in text else f"http://{text}")
+        is_usable = url.scheme in {"http", "https"} and url.raw_path == b"/" and not url.fragment
+    except httpx.InvalidURL:
+        is_usable = False
+    if not is_usable or not url.host:  # with a path, a password may have been taken for the host
         raise ConfigError(
             f"{variable} can't be used: it is not the address of an HTTP proxy.",
             hint="It looks like this: http://proxy.example.com:3128; special characters in a "
             "password are percent-encoded.",
         )
-    return proxy
+    return httpx.Proxy(url, ssl_context=trusted if url.scheme == "https" else None)
 
 
 def _is_exempt(url: httpx.URL, environ: Mapping[str, str]) -> bool:
@@ -203,7 +229,9 @@ def _authorities(environ: Mapping[str, str]) -> ssl.SSLContext:
         named = " and ".join(f"{name}={environ[name]}" for name in set_ones)
         if not named:
             raise ConfigError("This machine's certificate authorities can't be read.") from error
-        reason = getattr(error, "strerror", None) or "it holds no certificates"
+        reason = "it holds no certificates"
+        if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+            reason = error.strerror or str(error)
         raise ConfigError(
             f"{named} can't be used: {reason}.",
             hint="Name a file of certificate authorities in PEM form, or unset it.",

@@ -33,32 +33,49 @@ def read_details(
     An IP that can't be read stays as it was, beside the error. Unless it ``goes_on``, reading
     takes six seconds at most in all, and ends once the server says that it is asked too often.
     """
-    found = [DetailedIP(ip, MisarError(f"{ip.id} was not read in time.")) for ip in ips]
-    give_up_at = math.inf if goes_on else time.monotonic() + _ALL_BRIEFLY
-    stopped_by: list[MisarError] = []
-    places = count()
-
-    def work() -> None:
-        while (place := next(places)) < len(found):
-            found[place] = read_one(ips[place])
-
-    def read_one(ip: DedicatedIP) -> DetailedIP:
-        patience = min(math.inf if goes_on else _BRIEFLY, give_up_at - time.monotonic())
-        if stopped_by or patience <= 0:
-            return DetailedIP(ip, *stopped_by[:1]) if stopped_by else found[ips.index(ip)]
-        try:
-            return DetailedIP(read(ip.id, patience=patience))
-        except MisarError as error:
-            if isinstance(error, RateLimitError) and not goes_on:
-                stopped_by.append(error)
-            return DetailedIP(ip, error)
-
+    reading = _Reading(ips, read, goes_on=goes_on)
     # Plain threads: an executor takes longer to load than these requests take to send.
     others = min(len(ips), AT_ONCE) - 1  # beside this one, which hears of Ctrl-C
-    workers = [threading.Thread(target=work, daemon=True) for _ in range(others)]
+    workers = [threading.Thread(target=reading.work, daemon=True) for _ in range(others)]
     for worker in workers:
         worker.start()
-    work()
+    reading.work()
     for worker in workers:
         worker.join()
-    return tuple(found)
+    for fault in reading.faults:
+        raise fault
+    return tuple(reading.found)
+
+
+class _Reading:
+    """What several threads read, and why they stop; ``faults`` are ours, not the server's."""
+
+    def __init__(self, ips: Sequence[DedicatedIP], read: _Read, *, goes_on: bool) -> None:
+        self.found = [DetailedIP(ip, MisarError(f"{ip.id} was not read in time.")) for ip in ips]
+        self.faults: list[Exception] = []
+        self._read = read
+        self._goes_on = goes_on
+        self._ends_at = math.inf if goes_on else time.monotonic() + _ALL_BRIEFLY
+        self._stopped_by: MisarError | None = None
+        self._places = count()
+
+    def work(self) -> None:
+        """Read one IP after the other, as long as there are any and it makes sense."""
+        while (place := next(self._places)) < len(self.found):
+            try:
+                self.found[place] = self._read_one(self.found[place])
+            except Exception as fault:  # noqa: BLE001 - it is raised where somebody sees it
+                self.faults.append(fault)
+
+    def _read_one(self, unread: DetailedIP) -> DetailedIP:
+        left = self._ends_at - time.monotonic()
+        if self._stopped_by or left <= 0:
+            return DetailedIP(unread.ip, self._stopped_by or unread.error)
+        try:
+            return DetailedIP(
+                self._read(unread.ip.id, patience=left if self._goes_on else min(left, _BRIEFLY))
+            )
+        except MisarError as error:
+            if isinstance(error, RateLimitError) and not self._goes_on:
+                self._stopped_by = error
+            return DetailedIP(unread.ip, error)

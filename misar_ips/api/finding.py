@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from misar_ips.api.arguments import different_settings
+from misar_ips.api.arguments import DEFAULT_POOL, different_settings
 from misar_ips.api.reply import LIST_HINT
 from misar_ips.errors import NotFoundError, UsageError
 from misar_ips.hostnames import canonical_address, canonical_hostname
@@ -30,8 +30,10 @@ def named(name: str, ips: IPList) -> DedicatedIP:
         NotFoundError: none has it, as far as the server listed them.
         UsageError: several have it.
     """
-    by_id = [ip for ip in ips if ip.id == name]
-    found = by_id or [ip for ip in ips if ip.is_called(name)]
+    by_id = {ip.id: ip for ip in ips}
+    if name in by_id:
+        return by_id[name]
+    found = [ip for ip in by_id.values() if ip.is_called(name)]
     if len(found) > 1:
         raise UsageError(
             f"{name} belongs to several IPs: {', '.join(ip.id for ip in found)}. "
@@ -79,4 +81,5 @@ class Order(NamedTuple):
             return False
         if ip.created_at and self.listed_at and ip.created_at < self.listed_at - _CLOCKS_DIFFER:
             return False
-        return "pool" not in different_settings(ip, self.settings, told_only=True)
+        wanted = {"pool": DEFAULT_POOL, **self.settings}
+        return "pool" not in different_settings(ip, wanted, told_only=True)

@@ -12,18 +12,19 @@ import socket
 import ssl
 import threading
 import time
-import zlib
 from contextlib import closing, contextmanager
+from functools import partial
 from http import HTTPStatus
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 
+from misar_ips.api.bodies import read_body, read_content
 from misar_ips.api.connection import CONNECT_TIMEOUT, Deadline, Way
 from misar_ips.api.credentials import mask_key
-from misar_ips.api.reply import LATER_HINT, Reply, read_body
-from misar_ips.errors import NetworkError, ProxyError, root_cause
+from misar_ips.api.reply import LATER_HINT, Reply
+from misar_ips.errors import MisarError, NetworkError, ProxyError, root_cause
 from misar_ips.safe_text import cut_from
 from misar_ips.times import in_words
 
@@ -35,9 +36,7 @@ if TYPE_CHECKING:
 _TRIES = 4
 _FIRST_WAIT = 0.5  # seconds; the back-off doubles it from try to try
 _LONGEST_WAIT = 60.0  # seconds a server may ask for; beyond it, the user decides
-_LARGEST_REPLY = 10 * 1024 * 1024  # bytes, after decompression
 _TRANSIENT_STATUSES = {429, 500, 502, 503, 504}
-_GZIP = 16 + zlib.MAX_WBITS  # zlib's way to ask for gzip's header
 
 _NEVER_SENT = (
     httpx.ConnectError,
@@ -52,6 +51,7 @@ PROXY_HINT = "Check HTTPS_PROXY, or name the server in NO_PROXY to go there dire
 CERTIFICATE_HINT = (
     "If a proxy of yours inspects TLS, name its certificate authority in SSL_CERT_FILE."
 )
+TRUST_HINT = "Name its certificate authority in SSL_CERT_FILE."
 
 
 class Sender:
@@ -79,8 +79,7 @@ class Sender:
         self.server_time: datetime | None = None
         self.knows_the_api = False
         self.in_doubt = False
-        self._api_key = api_key
-        self._masked_key = mask_key(api_key)
+        self._hide = partial(cut_from, secret=api_key, shown=mask_key(api_key))
         self._base_url = base_url
         self._timeout = timeout
         self._sleep = sleep
@@ -156,11 +155,29 @@ class Sender:
         Raises:
             NetworkError: there was no reply.
         """
-        url = self._base_url + path
+        give_up_at = time.monotonic() + patience
+        reply = None
+        while reply is None:
+            left = give_up_at - time.monotonic()
+            reply = self._try(method, self._base_url + path, body, what, tried, left)
+        self.server_time = reply.date or self.server_time
+        self.knows_the_api = self.knows_the_api or reply.is_of_the_api
+        return reply
+
+    def _try(  # noqa: PLR0913, PLR0917 - what is sent, and how
+        self,
+        method: str,
+        url: str,
+        body: dict[str, str] | None,
+        what: str,
+        tried: int,
+        patience: float,
+    ) -> Reply | None:
+        """Return the reply, None where the kept connection had been closed: that is no failure."""
         started = time.monotonic()
-        kept = self._kept.__dict__.get("socket") if method == "GET" else None
-        seconds = max(0.001, min(self._timeout, patience))
-        deadline = Deadline(seconds, kept, has_tunnel=self._way.proxy is not None)
+        kept = self._kept.__dict__.pop("socket", None) if method == "GET" else None
+        deadline = Deadline(self._timeout, patience, kept)
+        seconds, to_connect = (min(limit, patience) for limit in (self._timeout, CONNECT_TIMEOUT))
         self.in_doubt = self.in_doubt or method != "GET"
         try:
             with deadline, self._connection(method) as http:
@@ -168,25 +185,23 @@ class Sender:
                     method,
                     url,
                     json=body,
-                    timeout=httpx.Timeout(seconds, connect=min(CONNECT_TIMEOUT, seconds)),
+                    timeout=httpx.Timeout(seconds, connect=to_connect),
                     extensions={"trace": deadline.watch},
                 )
-                response = http.send(request, stream=True)
-                with closing(response):
+                with closing(http.send(request, stream=True)) as response:
                     reply = self._read(response, what, tried)
                 if deadline.passed:  # the cut may look like the end of the reply
                     raise httpx.ReadTimeout("timed out", request=request)
         except httpx.RequestError as error:
-            lost = httpx.ReadTimeout("timed out") if deadline.passed else error
+            lost = deadline.error() if deadline.passed else error
             self._log_attempt(method, url, type(lost).__name__, started)
-            asked = deadline.asked if self._way.proxy else not isinstance(error, _NEVER_SENT)
-            raise self._network_error(lost, what, asked=asked) from error
-        finally:
-            if method == "GET":
-                self._kept.socket = deadline.connection
+            if kept is not None and deadline.found_it_closed:
+                return None
+            self._hide_in(error)
+            raise self._network_error(lost, what, deadline) from error
+        if method == "GET":
+            self._kept.socket = deadline.connection
         self._log_attempt(method, url, str(reply.status), started)
-        self.server_time = reply.date or self.server_time
-        self.knows_the_api = self.knows_the_api or reply.is_of_the_api
         return reply
 
     @contextmanager
@@ -201,11 +216,15 @@ class Sender:
             self._opened.append(self._kept.http)
         yield self._kept.http
 
-    def _network_error(self, error: httpx.RequestError, what: str, *, asked: bool) -> NetworkError:
+    def _network_error(
+        self, error: httpx.RequestError, what: str, deadline: Deadline
+    ) -> NetworkError:
         """Translate every way in which there may be no answer, and name the culprit."""
         cause = root_cause(error)
-        said = cut_from(str(cause) or type(error).__name__, self._api_key)
-        if self._way.proxy and not asked and not isinstance(cause, ssl.SSLError):
+        said = self._hide(str(cause) or type(error).__name__)
+        asked = deadline.asked if self._way.proxy else not isinstance(error, _NEVER_SENT)
+        is_tls = isinstance(cause, ssl.SSLError)
+        if self._way.proxy and not asked and not (is_tls and deadline.asked_proxy):
             return self._proxy_error(error, what, said)
         host = self._way.host
         if isinstance(error, httpx.TimeoutException):
@@ -227,59 +246,54 @@ class Sender:
         )
 
     def _proxy_error(self, error: httpx.RequestError, what: str, said: str) -> ProxyError:
-        proxy = f"the proxy {self._way.proxy}"
-        transient = True
+        """Return the error for a request that got no further than the proxy."""
+        cause, hint, transient = root_cause(error), PROXY_HINT, True
         if isinstance(error, httpx.ProxyError):
             wants_password = said.startswith(str(int(HTTPStatus.PROXY_AUTHENTICATION_REQUIRED)))
-            reason = f"{proxy} {'wants a password' if wants_password else 'refuses'}"
+            reason = "wants a password" if wants_password else "refuses"
             transient = said.startswith("5")
         elif isinstance(error, httpx.TimeoutException):
-            reason = f"{proxy} took too long to answer"
-        elif isinstance(root_cause(error), socket.gaierror):
-            reason = f"{proxy} is not known"
+            reason = "took too long to answer"
+        elif isinstance(cause, socket.gaierror):
+            reason = "is not known"
+        elif isinstance(cause, ssl.SSLCertVerificationError):
+            reason, hint, transient = "has a certificate that can't be trusted", TRUST_HINT, False
         else:
-            reason = f"{proxy} can't be reached"
+            reason = "can't be reached"
         return ProxyError(
-            f"Could not {what}: {reason} ({said}).",
-            hint=PROXY_HINT,
+            f"Could not {what}: the proxy {self._way.proxy} {reason} ({said}).",
+            hint=hint,
             maybe_applied=False,
             transient=transient,
         )
 
     def _read(self, response: httpx.Response, what: str, tried: int) -> Reply:
-        """Read a reply, but never more of it than anybody could mean."""
-        content = bytearray()
-        unreadable = body = None
+        """Read a reply, with the key hidden where it repeats it: people see what it says."""
+        body = unreadable = None
         try:
-            for chunk in _unpacked(response):
-                content += chunk
-                if len(content) > _LARGEST_REPLY:
-                    unreadable = "the answer is larger than 10 MiB"
-                    break
+            content = read_content(response)
         except ValueError as error:
             unreadable = str(error)
-        if unreadable is None:
-            body, unreadable = read_body(bytes(content))
-        headers = {name: self._cut(text) for name, text in response.headers.items()}
+        else:
+            body, unreadable = read_body(content, self._hide)
         return Reply(
             what,
             response.status_code,
-            headers,
-            self._cut(body),
+            {name: self._hide(text) for name, text in response.headers.items()},
+            body,
             unreadable,
             tried,
-            url=str(response.request.url),
+            url=self._hide(str(response.request.url)),
+            api_was_seen=self.knows_the_api,
         )
 
-    def _cut(self, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """Hide the key in what the server sent back, because people see what it says."""
-        if isinstance(value, str):
-            return cut_from(value, self._api_key, self._masked_key)
-        if isinstance(value, list):
-            return [self._cut(each) for each in value]
-        if isinstance(value, dict):
-            return {self._cut(name): self._cut(each) for name, each in value.items()}
-        return value
+    def _hide_in(self, error: BaseException | None) -> None:
+        """Hide the key in what the errors beneath ours quote: a traceback shows them."""
+        while error is not None and not isinstance(error, MisarError):
+            error.args = tuple(
+                self._hide(each) if isinstance(each, str) else each for each in error.args
+            )
+            error = error.__cause__ or error.__context__
 
     def _back_off(self, tried: int) -> float:
         """Return a wait in seconds: full jitter over a range that doubles from try to try."""
@@ -299,33 +313,6 @@ class Sender:
 
     def _log_attempt(self, method: str, url: str, outcome: str, started: float) -> None:
         self._log(f"{method} {url} {outcome} {(time.monotonic() - started) * 1000:.0f} ms")
-
-
-def _unpacked(response: httpx.Response) -> Iterator[bytes]:
-    """Return a reply's bytes, of gzip all members (RFC 1952 section 2.2).
-
-    Raises:
-        ValueError: they are packed in another way than was asked for, or can't be unpacked.
-    """
-    packing = response.headers.get("content-encoding", "").strip().lower()
-    if packing in {"", "identity"}:
-        yield from response.iter_bytes()
-        return
-    if packing != "gzip":
-        raise ValueError("the answer is packed in a way that was not asked for")
-    member = zlib.decompressobj(_GZIP)
-    try:
-        for chunk in response.iter_raw():
-            packed = chunk
-            while packed:
-                if member.eof:
-                    member = zlib.decompressobj(_GZIP)
-                yield member.decompress(packed, _LARGEST_REPLY + 1)
-                packed = member.unused_data or member.unconsumed_tail
-    except zlib.error as error:
-        raise ValueError("the answer can't be unpacked") from error
-    if not member.eof:
-        raise ValueError("the answer can't be unpacked: its end is missing")
 
 
 def _reason_to_wait(reply: Reply) -> str:
