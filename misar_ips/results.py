@@ -60,6 +60,7 @@ class CheckedIP:
     """One IP and all its checks; ``id`` is None where it is not one of the account.
 
     ``strict``: what is unknown has failed as well. ``named``: the user asked for this very IP.
+    ``file`` is the message that was traced to it, None where the IP itself was checked.
     """
 
     id: str | None
@@ -67,6 +68,7 @@ class CheckedIP:
     checks: tuple[Check, ...]
     strict: bool = False
     named: bool = True
+    file: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -75,17 +77,18 @@ class CheckedIP:
 
     @property
     def name(self) -> str:
-        """What to call it: its id, else its address."""
-        return self.id or self.address or ""
+        """What to call it: the message, else its id, else its address."""
+        return self.file or self.id or self.address or ""
 
     def having(self, status: str) -> list[Check]:
         """Return the checks with this status."""
         return [check for check in self.checks if check.status == status]
 
     def to_json(self) -> dict[str, object]:
-        """Return the object that `check --json` promises."""
+        """Return the object that `check --json` and `trace --json` promise."""
         checks = [check.to_json() for check in self.checks]
-        return {"id": self.id, "address": self.address, "ok": self.ok, "checks": checks}
+        file = {} if self.file is None else {"file": self.file}
+        return {**file, "id": self.id, "address": self.address, "ok": self.ok, "checks": checks}
 
 
 @dataclass(frozen=True, slots=True)

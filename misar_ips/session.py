@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
 
 from misar_ips.output.writer import Output
 
@@ -57,6 +57,7 @@ class Session:
         self.output = Output(
             environ, stdin or sys.stdin, stdout or sys.stdout, stderr or sys.stderr, self.now
         )
+        self._stdin = stdin or sys.stdin
         self._transport = transport
         self.sleep = sleep
         self.clock = clock
@@ -119,6 +120,13 @@ class Session:
             whole = ips.total if ips.total is not None and ips.total > len(ips) else "more"
             self.output.warning(f"The server listed {len(ips)} of {whole} IPs.")
         return ips
+
+    @property
+    def input_bytes(self) -> BinaryIO:
+        """Standard input as bytes, for what need not be text."""
+        import io
+
+        return getattr(self._stdin, "buffer", None) or io.BytesIO(self._stdin.read().encode())
 
     @property
     def is_demo(self) -> bool:

@@ -17,6 +17,13 @@ from misar_ips.cli.options import SET_UP
 
 if TYPE_CHECKING:
     import typer
+    from typer.models import CommandInfo
+
+_ORDER = (
+    *("list", "show", "check", "trace", "wait", "request", "update", "release"),
+    *("doctor", "help"),
+)
+"""The commands as help, man page and completion show them: the first is no order."""
 
 
 def app_for(name: str) -> typer.Typer:
@@ -24,20 +31,34 @@ def app_for(name: str) -> typer.Typer:
 
     Where there is none, and for `help`, return it with every command.
     """
-    wanted = [each for each in app.registered_commands if each.name == ALIASES.get(name, name)]
-    if not wanted or name == "help":
+    if name == "help":
         return whole_app()
     small = copy(app)
-    small.registered_commands = wanted
-    return small
+    small.registered_commands = _named(name, app) or _named(name, _with_every_command())
+    return small if small.registered_commands else whole_app()
 
 
 def whole_app() -> typer.Typer:
     """Return the app with every command."""
     from misar_ips.cli import emulator, profile
 
-    whole = copy(app)
+    whole = _with_every_command()
     whole.registered_groups = []
     whole.add_typer(profile.app, name="profile", rich_help_panel=SET_UP)
     whole.add_typer(emulator.app, name="emulator", rich_help_panel=SET_UP)
+    return whole
+
+
+def _named(name: str, among: typer.Typer) -> list[CommandInfo]:
+    return [each for each in among.registered_commands if each.name == ALIASES.get(name, name)]
+
+
+def _with_every_command() -> typer.Typer:
+    """Return the app with the commands that have modules of their own, each in its place."""
+    from misar_ips.cli import messages  # noqa: F401 - it adds its commands to the app
+
+    whole = copy(app)
+    whole.registered_commands = sorted(
+        app.registered_commands, key=lambda each: _ORDER.index(each.name or "")
+    )
     return whole

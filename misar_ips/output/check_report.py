@@ -44,6 +44,10 @@ _LABELS = {
     "warmup": "Warm-up",
     "reputation": "Reputation",
     "spf": "SPF",
+    "route": "Route",
+    "helo": "HELO",
+    "dkim": "DKIM",
+    "dmarc": "DMARC",
 }
 _MARGIN = 15  # cells before what is said: indent, mark, label
 _MOST_VALUES = 3  # of those found; an address may well have a thousand PTR records
@@ -71,7 +75,7 @@ def progress(done: int, total: int, width: int) -> Lines:
 
 def _heading(ip: CheckedIP, width: int) -> list[Line]:
     """Return id, address and the numbers of checks by what became of them."""
-    known = [plain(text) for text in (ip.id, ip.address) if text]
+    known = [plain(text) for text in (ip.file, ip.id, ip.address) if text]
     numbers = {status: len(ip.having(status)) for status in MARKS}
     told = ", ".join(_counted(number, status) for status, number in numbers.items() if number)
     worst = next((each for each in (FAIL, WARNING, UNKNOWN) if numbers[each]), PASS)

@@ -50,7 +50,8 @@ def _check_lines(ip: CheckedIP) -> Iterator[str]:
     for check in ip.checks:
         found, expected = ", ".join(check.found), ", ".join(check.expected)
         told = " ".join(filter(None, (check.message, check.whole_hint)))
-        yield _tabbed((ip.id, ip.address, check.name, check.status, found, expected, told))
+        file = () if ip.file is None else (ip.file,)
+        yield _tabbed((*file, ip.id, ip.address, check.name, check.status, found, expected, told))
 
 
 def _list_columns(ip: DedicatedIP) -> tuple[object, ...]:
