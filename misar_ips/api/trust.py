@@ -7,11 +7,15 @@ handshake asks for, in 2 ms; a bundle is read whole, in 50 ms.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import ssl
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from misar_ips.api.files import read_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +31,7 @@ SYSTEM_BUNDLES = (
     "/etc/ssl/cert.pem",  # macOS, Alpine, the BSDs
 )
 
+_LARGEST_BUNDLE = 1 << 24  # bytes
 _HASHED = "[0-9a-f]{8}\\.[0-9]+"
 """What OpenSSL calls an authority in a folder (its command ``rehash``)."""
 
@@ -41,9 +46,11 @@ def authorities(
     ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` count before anything else, together where both are set.
 
     Raises:
-        OSError: what they name can't be read.
+        OSError: what they name can't be read, or holds no certificate.
     """
     file, folder = (environ.get(name) or None for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"))
+    if file and not os.path.isfile(file):  # noqa: PTH113 - as below
+        return ssl.create_default_context(capath=folder, cadata=_text_of(Path(file)))
     if file or folder:
         return ssl.create_default_context(cafile=file, capath=folder)
     if sys.platform == "win32":
@@ -57,6 +64,14 @@ def authorities(
     import certifi
 
     return ssl.create_default_context(cafile=certifi.where())
+
+
+def _text_of(file: Path) -> str:
+    """Read what is not a regular file: OpenSSL waits for ever for a pipe that nobody writes to."""
+    bundle, _ = read_whole(file, _LARGEST_BUNDLE)
+    if not bundle:  # Python takes no text for "the usual authorities"
+        raise OSError(errno.ENODATA, "it is empty")
+    return bundle.decode()
 
 
 def _holds_authorities(folder: str) -> bool:

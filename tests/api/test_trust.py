@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
+import subprocess
 from typing import TYPE_CHECKING
 
 import certifi
@@ -11,6 +13,7 @@ import pytest
 
 from misar_ips.api import trust
 from tests.certificates import Authority
+from tests.conftest import run_process
 from tests.listener import Listener
 
 if TYPE_CHECKING:
@@ -112,6 +115,30 @@ def test_names_are_checked_whoever_is_trusted(ours: Authority) -> None:
         assert context.verify_mode is ssl.CERT_REQUIRED
 
 
-def test_a_file_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(FileNotFoundError):
-        trust.authorities({"SSL_CERT_FILE": "/nowhere/ca.pem"})
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("nothing.pem", "No such file or directory"),
+        ("pipe", "nobody wrote to this pipe for 2 s"),
+        ("/dev/null", "it is empty"),
+        (".", "Is a directory"),
+    ],
+)
+def test_what_can_not_be_read_for_authorities_is_told(
+    environ: dict[str, str], tmp_path: Path, name: str, reason: str
+) -> None:
+    path = tmp_path / name
+    os.mkfifo(tmp_path / "pipe")
+    ran = run_process("list", environ={**environ, "SSL_CERT_FILE": str(path)})
+    assert (ran.code, ran.stdout) == (3, "")
+    assert ran.stderr.startswith(f"Error: SSL_CERT_FILE={path} can't be used: {reason}. ")
+
+
+def test_a_pipe_that_somebody_writes_to_is_trusted(
+    ours: Authority, other: Authority, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for authority, is_ours in ((ours, True), (other, False)):
+        with subprocess.Popen(["/bin/sh", "-c", 'cat "$0" > "$1"', authority.certificate, pipe]):
+            assert is_trusted(ours, {"SSL_CERT_FILE": str(pipe)}) is is_ours
