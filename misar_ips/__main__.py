@@ -124,7 +124,7 @@ def _as_ours(error: Exception, session: Session) -> MisarError:
         sentence = message if message.endswith((".", "?")) else f"{message}."
         return UsageError(sentence, hint=f"See `{command} --help`.")
     if isinstance(error, MisarError) and not isinstance(error, OutputError):
-        return error
+        return session.explained(error)
     known = (
         error
         if isinstance(error, OutputError)

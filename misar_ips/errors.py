@@ -4,7 +4,8 @@
     ├── UsageError                     usage                      2
     │   └── ConfirmationRequiredError  confirmation_required      2
     ├── ConfigError                    config                     3
-    │   └── NotConfiguredError         config                     3
+    │   ├── NotConfiguredError         config                     3
+    │   └── NoHomeFolderError          config                     3
     ├── CancelledError                 cancelled                  1
     ├── OutputError                    internal_error             1
     ├── APIError                       api_error                  1
@@ -121,6 +122,16 @@ class ConfigError(MisarError):
 
 class NotConfiguredError(ConfigError):
     """There is no profile and no key at all."""
+
+
+class NoHomeFolderError(ConfigError):
+    """A folder of the user's is needed, and the home folder is not known."""
+
+    def __init__(self, variable: str) -> None:
+        super().__init__(
+            "There is no home folder: HOME is not set, and the system has no entry for this user.",
+            hint=f"Set HOME, or {variable} to a file.",
+        )
 
 
 class CancelledError(MisarError):

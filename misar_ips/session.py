@@ -8,13 +8,13 @@ import time
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
 
 from misar_ips.output.writer import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     import httpx
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from misar_ips.dns.nameservers import Nameserver
     from misar_ips.dns.resolver import Limits, Resolver
     from misar_ips.emulator.store import Store
+    from misar_ips.errors import MisarError
 
 _DEMO_URL = "http://localhost/mail/v1"
 _DEMO_KEY = "msk_demo"
@@ -86,8 +87,20 @@ class Session:
 
     @cached_property
     def client(self) -> Client:
-        """The client for the profile."""
-        return self._opened.enter_context(self.client_for(self.profile))
+        """The client for the profile; people are told where it is the demo account's."""
+        client = self._opened.enter_context(self.client_for(self.profile))
+        if self.profile.is_demo and self.output.is_for_people:
+            self.output.note(f"Demo account, from {self.profile.source}: nothing here is real.")
+        return client
+
+    def explained(self, error: MisarError) -> MisarError:
+        """Return an error with what only the session knows of it: where a refused key came from."""
+        from misar_ips.errors import UnauthorizedError
+
+        profile: Profile | None = self.__dict__.get("profile")
+        if profile is None or not isinstance(error, UnauthorizedError):
+            return error
+        return error.with_context(hint=profile.new_key_hint)
 
     def client_for(self, profile: Profile) -> Client:
         """Return a client for any profile, saved or not yet."""
@@ -189,5 +202,14 @@ class Session:
         import httpx
 
         from misar_ips.emulator.handler import Emulator
+        from misar_ips.errors import NoHomeFolderError
 
-        return httpx.MockTransport(Emulator(self.emulator_store(), rate_limit=0))
+        try:
+            store = self.emulator_store()
+        except NoHomeFolderError as error:
+            from tempfile import TemporaryDirectory  # takes its time to load
+
+            self.output.warning(f"{error.message} The demo account starts anew with each command.")
+            folder = self._opened.enter_context(TemporaryDirectory())
+            store = self.emulator_store(Path(folder) / "emulator.db")
+        return httpx.MockTransport(Emulator(store, rate_limit=0))

@@ -356,16 +356,32 @@ def test_ctrl_c_before_the_request_while_a_command_gives_the_key(
     start: Start, emulator: NoticingEmulator, tmp_path: Path
 ) -> None:
     file = tmp_path / "config.toml"
-    file.write_text("[profiles.vault]\napi_key_command = \"sh -c 'echo locked > /dev/tty; cat'\"\n")
+    locked = "sh -c 'echo locked > /dev/tty; sleep 60; true'"
+    file.write_text(f'[profiles.vault]\napi_key_command = "{locked}"\n')
     file.chmod(0o600)
-    os.mkfifo(tmp_path / "never")
-    file.write_text(file.read_text().replace("; cat", f"; cat {tmp_path / 'never'}"))
     run = start("list", "--profile", "vault", MISAR_IPS_CONFIG=str(file), columns=200)
     run.wait_for("locked")
     run.press(CTRL_C)
     code, shown = run.end()
     assert (code, shown.splitlines()[-1]) == (130, "Error: Stopped.")
     assert list(emulator.received) == []
+
+
+def test_a_command_that_gives_the_key_may_ask_for_a_password(
+    start: Start, server: EmulatorServer, tmp_path: Path
+) -> None:
+    ask = tmp_path / "ask"
+    ask.write_text("printf 'Password: ' > /dev/tty; read word < /dev/tty; echo msk_$word\n")
+    file = tmp_path / "config.toml"
+    file.write_text(
+        f'[profiles.vault]\napi_key_command = "sh {ask}"\nbase_url = "{server.base_url}"\n'
+    )
+    file.chmod(0o600)
+    run = start("list", "--profile", "vault", MISAR_IPS_CONFIG=str(file), columns=200)
+    run.wait_for("Password: ")
+    run.press("revoked\r")
+    code, shown = run.end()
+    assert (code, "HTTP 401" in shown) == (4, True)
 
 
 def test_ctrl_c_while_a_long_list_is_drawn(start: Start, store: Store) -> None:
@@ -387,6 +403,7 @@ def test_ctrl_c_while_a_long_list_is_drawn(start: Start, store: Store) -> None:
 def test_a_key_is_typed_unseen(
     start: Start, server: EmulatorServer, environ: dict[str, str], tmp_path: Path
 ) -> None:
+    del environ["MISARMAIL_API_KEY"], environ["MISARMAIL_BASE_URL"]
     run = start("profile", "add", "work", "--base-url", server.base_url, columns=200)
     assert run.wait_for("API key: ") == "API key: "
     run.press(f"{KEY}\r")
@@ -398,7 +415,6 @@ work     yes      msk_5ec2e75e…  {server.base_url}
 Saved profile work in {tmp_path}/misar-ips/config.toml.
 """,
     )
-    del environ["MISARMAIL_API_KEY"], environ["MISARMAIL_BASE_URL"]
     assert run_process("list", environ=environ).code == 0
 
 

@@ -35,7 +35,6 @@ from misar_ips.errors import (
     NotFoundError,
     OutcomeUnknownError,
     RejectedError,
-    UnauthorizedError,
 )
 
 if TYPE_CHECKING:
@@ -246,18 +245,17 @@ class Client:
             self.carried_out.append(f"{ip_id} was released")
 
     def try_key(self) -> MisarError | None:
-        """Try the key with one list, and return what trouble there was that is not the key's fault.
-
-        Raises:
-            UnauthorizedError: the server does not accept the key.
-        """
+        """Try the key with one list, and return what trouble there was, if any."""
         try:
             self.list()
-        except UnauthorizedError:
-            raise
         except MisarError as trouble:
             return trouble
         return None
+
+    @property
+    def proxy(self) -> str | None:
+        """The host and port of the proxy on the way to the server, None where there is none."""
+        return self._sender.proxy
 
     def probe(self, *, patience: float = math.inf) -> Reply:
         """List the IPs with one try, and return the reply as it is, a failure too.

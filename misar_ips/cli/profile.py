@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from misar_ips.api.credentials import DEFAULT_BASE_URL, validate_base_url, validate_timeout
 from misar_ips.cli.help import HelpfulCommand, HelpfulGroup
 from misar_ips.cli.options import DebugOption, JsonOption, open_session
 from misar_ips.shell import completion
@@ -18,32 +19,40 @@ misar-ips profile list""",
     cls=HelpfulGroup,
 )
 _SAVED = "What is saved"  # a group of options in the help
+_NAME = "The profile's name."
+
+BaseUrlOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL", help="The server, if it is not MisarMail's own.", rich_help_panel=_SAVED
+    ),
+]
+CommandOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COMMAND",
+        help="Run this for the key; no key is stored.",
+        rich_help_panel=_SAVED,
+    ),
+]
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        metavar="DURATION",
+        help="How long to wait for a reply, as 30 (seconds) or 1m.",
+        parser=validate_timeout,
+        rich_help_panel=_SAVED,
+    ),
+]
 
 
 @app.command("add", cls=HelpfulCommand)
 def add_profile(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The profile's name.")],
-    base_url: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="The server, if it is not MisarMail's own.", rich_help_panel=_SAVED
-        ),
-    ] = None,
-    api_key_command: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COMMAND",
-            help="Run this for the key; no key is stored.",
-            rich_help_panel=_SAVED,
-        ),
-    ] = None,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS", help="How long to wait for a reply.", rich_help_panel=_SAVED
-        ),
-    ] = 30.0,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=_NAME)],
+    base_url: BaseUrlOption = None,
+    api_key_command: CommandOption = None,
+    timeout: TimeoutOption = 30.0,
     default: Annotated[bool, typer.Option("--default", help="Use it by default.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace one of that name.")] = False,
     json: JsonOption = False,
@@ -55,17 +64,14 @@ def add_profile(
     misar-ips profile add ci < key.txt
     misar-ips profile add vault --api-key-command 'op read op://infra/misar/key'
     """
-    from misar_ips.api import credentials
     from misar_ips.commands import profile as profiles
     from misar_ips.config.file import Profile
 
     session = open_session(context, None, json=json, debug=debug)
     wanted = Profile(
         name=name,
-        base_url=credentials.DEFAULT_BASE_URL
-        if base_url is None
-        else credentials.validate_base_url(base_url),
-        timeout=credentials.validate_timeout(timeout),
+        base_url=DEFAULT_BASE_URL if base_url is None else validate_base_url(base_url),
+        timeout=timeout,
         api_key_command=api_key_command,
     )
     profiles.add(session, wanted, make_default=default, replacing=replace)
@@ -92,9 +98,7 @@ def use_profile(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(
-            metavar="NAME", help="The profile's name.", autocompletion=completion.profiles
-        ),
+        typer.Argument(metavar="NAME", help=_NAME, autocompletion=completion.profiles),
     ],
 ) -> None:
     """Make a profile the default one.
@@ -102,10 +106,9 @@ def use_profile(
     misar-ips profile use work
     misar-ips profile use demo
     """
-    from misar_ips.config import profiles as config
+    from misar_ips.commands import profile as profiles
 
-    config.set_default_profile(context.obj.environ, name)
-    context.obj.output.note(f"Profile {name} is the default now.")
+    profiles.use(context.obj, name)
 
 
 @app.command("remove", cls=HelpfulCommand)
@@ -113,9 +116,7 @@ def remove_profile(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(
-            metavar="NAME", help="The profile's name.", autocompletion=completion.saved_profiles
-        ),
+        typer.Argument(metavar="NAME", help=_NAME, autocompletion=completion.saved_profiles),
     ],
 ) -> None:
     """Forget a profile and its key.
@@ -123,8 +124,6 @@ def remove_profile(
     misar-ips profile remove ci
     misar-ips profile remove work && misar-ips profile list
     """
-    from misar_ips.config import profiles as config
+    from misar_ips.commands import profile as profiles
 
-    none_is_default = config.remove_profile(context.obj.environ, name)
-    what_now = " No profile is the default now." if none_is_default else ""
-    context.obj.output.note(f"Removed profile {name}.{what_now}")
+    profiles.remove(context.obj, name)

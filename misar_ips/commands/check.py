@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from misar_ips.api.finding import is_plain_id, named
 from misar_ips.api.models import DedicatedIP, IPList
 from misar_ips.api.warmup import warm_up_of
-from misar_ips.config import profiles as config
+from misar_ips.config.file import read_config
 from misar_ips.dns.verdicts import (
     FAIL,
     PASS,
@@ -35,7 +35,7 @@ from misar_ips.hostnames import canonical_address
 from misar_ips.results import CheckedIP
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from rich.console import RenderableType
@@ -67,9 +67,7 @@ class Wanted:
     strict: bool = False
 
 
-def zones_to_ask(
-    environ: Mapping[str, str], *, usual: bool, named: Sequence[str]
-) -> tuple[str, ...]:
+def zones_to_ask(session: Session, *, usual: bool, named: Sequence[str]) -> tuple[str, ...]:
     """Return the zones of the blocklists to ask: the usual ones, those that are named, or both.
 
     The configuration file may say which are the usual ones.
@@ -77,8 +75,12 @@ def zones_to_ask(
     Raises:
         ConfigError: the file is broken, or what it names are not zones.
     """
-    configured = config.read_blocklists(environ) if usual else ()
-    zones = USUAL_ZONES if configured is None else configured
+    if not usual:
+        return tuple(dict.fromkeys(named))
+    file = read_config(session.environ)
+    if file.absence:
+        session.output.warning(file.absence)
+    zones = USUAL_ZONES if file.blocklists is None else file.blocklists
     return tuple(dict.fromkeys([*zones, *named]))
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from misar_ips.api import credentials
 from misar_ips.config import profiles as config
-from misar_ips.config.file import config_path
-from misar_ips.errors import ConfigError
+from misar_ips.config.file import config_path, read_config
+from misar_ips.errors import ConfigError, UnauthorizedError
 from misar_ips.results import ProfileEntry
 from misar_ips.safe_text import without_keys
 
@@ -28,13 +28,17 @@ def add(session: Session, wanted: Profile, *, make_default: bool, replacing: boo
     profile = wanted if has_command else wanted._replace(api_key=_ask_key(session))
     with session.client_for(profile) as client:
         trouble = client.try_key()
+    if isinstance(trouble, UnauthorizedError):
+        hint = f"Make a key in MisarMail's settings, then `misar-ips profile add {wanted.name}`."
+        raise trouble.with_context("Nothing was saved.", hint=hint)
     is_default = config.save_profile(
         session.environ, profile, make_default=make_default, replacing=replacing
     )
     if trouble:
-        session.output.warning(f"The key was saved, but could not be tried. {trouble.message}")
+        session.output.warning(f"The key was saved, though trying it failed. {trouble.message}")
     session.output.result(_entry(profile, default=is_default))
     session.output.note(f"Saved profile {profile.name} in {config_path(session.environ)}.")
+    _warn_of_a_variable(session, profile.name)
 
 
 def entries(session: Session) -> list[ProfileEntry]:
@@ -43,16 +47,50 @@ def entries(session: Session) -> list[ProfileEntry]:
     Raises:
         ConfigError: the configuration file or a profile in it is broken.
     """
-    profiles, default = config.read_profiles(session.environ)
-    for warning in dict.fromkeys(each for profile in profiles for each in profile.warnings):
+    file = read_config(session.environ)
+    for warning in file.warnings:
         session.output.warning(warning)
-    return [_entry(profile, default=profile.name == default) for profile in profiles]
+    return [_entry(each, default=each.name == file.default) for each in file.all_profiles()]
+
+
+def use(session: Session, name: str) -> None:
+    """Make a profile the default one.
+
+    Raises:
+        ConfigError: no such profile, or the file can't be changed.
+    """
+    config.set_default_profile(session.environ, name)
+    session.output.note(f"Profile {name} is the default now.")
+    _warn_of_a_variable(session, name)
+
+
+def remove(session: Session, name: str) -> None:
+    """Forget a profile and its key.
+
+    Raises:
+        ConfigError: no such profile, or the file can't be changed.
+    """
+    none_is_default = config.remove_profile(session.environ, name)
+    what_now = " No profile is the default now." if none_is_default else ""
+    session.output.note(f"Removed profile {name}.{what_now}")
+
+
+def _warn_of_a_variable(session: Session, name: str) -> None:
+    """Warn whoever believes that commands use this profile from now on."""
+    variable, account = config.PROFILE_VARIABLE, session.environ.get(config.PROFILE_VARIABLE)
+    if account is None and config.KEY_VARIABLE in session.environ:
+        variable, account = config.KEY_VARIABLE, "another key"
+    if account not in {None, name}:
+        session.output.warning(
+            f"Commands still use {account}, because {variable} is set and wins over profile "
+            f"{name}: `unset {variable}`, or add `--profile {name}` to each command."
+        )
 
 
 def _entry(profile: Profile, *, default: bool) -> ProfileEntry:
     return ProfileEntry(
-        name=profile.name,
-        base_url=profile.base_url,
+        name=without_keys(profile.name),
+        base_url=without_keys(profile.base_url),
         timeout=profile.timeout,
         api_key=credentials.mask_key(profile.api_key) if profile.api_key else None,
         api_key_command=without_keys(profile.api_key_command or "") or None,
@@ -65,5 +103,5 @@ def _ask_key(session: Session) -> str:
         key = session.output.ask_secret("API key")
     except UnicodeDecodeError:
         # `from None`: that error holds what was typed.
-        raise ConfigError("The API key from standard input is no text.") from None
+        raise ConfigError("The API key from standard input is not a text.") from None
     return credentials.validate_key(key, "standard input")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import os
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,8 +16,9 @@ from misar_ips.api.credentials import (
     validate_key,
     validate_timeout,
 )
-from misar_ips.config.locked_file import LOCK_PATIENCE, replace_whole, replaceable
-from misar_ips.errors import ConfigError, UsageError
+from misar_ips.api.files import read_whole
+from misar_ips.config.locked_file import replace_whole, replaceable
+from misar_ips.errors import ConfigError, NoHomeFolderError, UsageError
 from misar_ips.hostnames import validate_zone
 
 if TYPE_CHECKING:
@@ -30,15 +33,17 @@ _TEXT_OPTIONS = ("api_key", "api_key_command", "base_url")
 _OPTIONS = (*_TEXT_OPTIONS, "timeout")
 _LARGEST_FILE = 1 << 20  # bytes; a larger one is no configuration of ours
 _READABLE_BY_OTHERS = 0o044
-_MEND_IT = "Mend the file by hand; it was not touched."
+_WRITABLE_BY_OTHERS = 0o022
+_FIX_IT = "Fix the file by hand; it was not touched."
 
 
 class Profile(NamedTuple):
     """One account on one server.
 
-    ``api_key`` is the key, or ``api_key_command`` prints it; the built-in profile ``demo`` has
-    neither. ``name`` is empty for a key from the environment. ``timeout`` is in seconds.
-    ``source`` says where the profile was found, ``warnings`` what to know before it is used.
+    ``api_key`` is the key, or ``api_key_command`` prints it, which ``may_run`` where its file is
+    the user's own; the built-in profile ``demo`` has neither. ``name`` is empty for a key from the
+    environment. ``timeout`` is in seconds. ``source`` says where the profile was found,
+    ``warnings`` what to know before it is used.
     """
 
     name: str
@@ -46,6 +51,7 @@ class Profile(NamedTuple):
     timeout: float = DEFAULT_TIMEOUT
     api_key: str | None = None
     api_key_command: str | None = None
+    may_run: bool = True
     source: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -58,19 +64,35 @@ class Profile(NamedTuple):
         """Whether this is the built-in profile, which talks to the emulator in-process."""
         return self.api_key is None and self.api_key_command is None
 
+    @property
+    def new_key_hint(self) -> str:
+        """Where the key came from, and how to put another one there."""
+        if not self.name:
+            return f"It is from {self.source}: set that to a new one, or `unset {self.source}`."
+        import shlex
+
+        printed_by = "the api_key_command of " if self.api_key_command is not None else ""
+        command = f"misar-ips profile add {shlex.quote(self.name)} --replace"
+        return f"It is from {printed_by}profile `{self.name}`: `{command}` saves a new one."
+
 
 def config_path(environ: Mapping[str, str]) -> Path:
     """Return the configuration file's path, whether or not there is a file.
 
     Raises:
-        ConfigError: ``MISAR_IPS_CONFIG`` is set but empty.
+        ConfigError: ``MISAR_IPS_CONFIG`` is set but empty; or not set, and no home folder is known.
     """
     if CONFIG_VARIABLE in environ:
         # Not Path.expanduser: it fails where the home of `~somebody` is not known.
         return Path(os.path.expanduser(set_value(environ, CONFIG_VARIABLE)))  # noqa: PTH111
     import platformdirs
 
-    return platformdirs.user_config_path("misar-ips") / "config.toml"
+    folder = Path()
+    with suppress(RuntimeError):
+        folder = platformdirs.user_config_path("misar-ips")
+    if not folder.is_absolute():  # as older versions of platformdirs say that there is no home
+        raise NoHomeFolderError(CONFIG_VARIABLE)
+    return folder / "config.toml"
 
 
 def set_value(environ: Mapping[str, str], variable: str) -> str:
@@ -79,40 +101,38 @@ def set_value(environ: Mapping[str, str], variable: str) -> str:
     Raises:
         ConfigError: it is empty.
     """
-    value = environ[variable]
-    if not value:
-        raise ConfigError(
-            f"{variable} is set but empty.", hint=f"Give it a value, or `unset {variable}`."
-        )
-    return value
-
-
-def unknown_profile(name: str, names: Mapping[str, object]) -> ConfigError:
-    """Return the error for a profile that is not in the file, with near names."""
-    from difflib import get_close_matches
-
-    known = [*names, DEMO]
-    near = " or ".join(f"`{each}`" for each in get_close_matches(name, known))
-    meant = f"Did you mean {near}? " if near else ""
-    return ConfigError(
-        f"There is no profile `{name}`.", hint=f"{meant}Known profiles: {', '.join(known)}."
+    if value := environ[variable]:
+        return value
+    raise ConfigError(
+        f"{variable} is set but empty.", hint=f"Set it to a value, or `unset {variable}`."
     )
 
 
 class ConfigFile:
-    """What stands in the configuration file; what is wrong in it is told where it is asked for."""
+    """What is in the configuration file; what is wrong in it is told where it is asked for.
 
-    def __init__(self, path: Path, table: Table, *, is_readable_by_others: bool = False) -> None:
+    ``state`` is None where there is no file, and ``absence`` then what is to be told of that.
+    ``warnings`` is what to know before it is used.
+    """
+
+    def __init__(self, path: Path, table: Table, state: os.stat_result | None = None) -> None:
         self.path = path
         self.table = table
-        self._is_readable_by_others = is_readable_by_others
+        self.exists = state is not None
+        self.absence = ""
+        self.warnings: tuple[str, ...] = ()
+        self._is_foreign = False
+        # Only of a regular file, and not on Windows, do owner and mode say who can do what.
+        if state and stat.S_ISREG(state.st_mode) and os.name == "posix":
+            self._is_foreign = state.st_uid not in {os.geteuid(), 0}
+            self.warnings = self._about_others(state.st_mode)
 
     @property
     def profiles(self) -> Table:
         """The file's profiles by name, as they are written there."""
         profiles = self.table.get("profiles", {})
         if not isinstance(profiles, dict):
-            raise self._malformed("profiles is no table")
+            raise self._malformed("profiles is not a table")
         if DEMO in profiles:
             raise self._malformed(f"the profile name `{DEMO}` is built in")
         return profiles
@@ -129,7 +149,7 @@ class ConfigFile:
             return self.only_profile
         name = self.table["default_profile"]
         if not isinstance(name, str):
-            raise self._malformed("default_profile is no text")
+            raise self._malformed("default_profile is not a text")
         if name not in self.profiles and name != DEMO:
             raise self._malformed(f"default_profile names `{name}`, and there is no such profile")
         return name
@@ -141,37 +161,52 @@ class ConfigFile:
         if zones is None:
             return None
         if not isinstance(zones, list) or not all(isinstance(zone, str) for zone in zones):
-            raise self._malformed("blocklists is no list of texts")
+            raise self._malformed("blocklists is not a list of texts")
         try:
             return tuple(validate_zone(zone) for zone in zones)
         except UsageError as error:
-            raise self._malformed(f"in blocklists, {error.message}".removesuffix(".")) from error
+            raise self._malformed(f"in blocklists, {error.message}") from error
+
+    def all_profiles(self) -> list[Profile]:
+        """Return the profiles in the file's order."""
+        return [self.profile(name, str(self.path)) for name in self.profiles]
 
     def profile(self, name: str, source: str, warnings: tuple[str, ...] = ()) -> Profile:
         """Read one profile; what is wrong with the others does not matter here."""
+        if name == DEMO:
+            return Profile(DEMO, source=source, warnings=warnings)
         if name not in self.profiles:
-            raise unknown_profile(name, self.profiles)
+            raise self.unknown(name)
         values = self.profiles[name]
         if not isinstance(values, dict):
-            raise self._malformed(f"profiles.{name} is no table")
+            raise self._malformed(f"profiles.{name} is not a table")
         for option in _TEXT_OPTIONS:
             if not isinstance(values.get(option, ""), str):
-                raise self._malformed(f"profiles.{name}.{option} is no text")
+                raise self._malformed(f"profiles.{name}.{option} is not a text")
         key, command = values.get("api_key"), values.get("api_key_command")
         if (key is None) == (command is None):
             raise self._malformed(f"profiles.{name} needs either api_key or api_key_command")
-        base_url = values.get("base_url", DEFAULT_BASE_URL)
-        timeout = values.get("timeout", DEFAULT_TIMEOUT)
-        place = f"profile `{name}` in {self.path}"
+        what = f"The base URL of profile `{name}` in {self.path}"
         return Profile(
             name=name,
             api_key=None if key is None else validate_key(key, f"profile `{name}`"),
             api_key_command=command,
-            base_url=validate_base_url(base_url, f"The base URL of {place}"),
-            timeout=validate_timeout(timeout, f"The timeout of {place}"),
+            may_run=not self._is_foreign,
+            base_url=validate_base_url(values.get("base_url", DEFAULT_BASE_URL), what),
+            timeout=self._timeout(name, values.get("timeout", DEFAULT_TIMEOUT)),
             source=source,
-            warnings=warnings + self._permission_warning(),
+            warnings=warnings + self.warnings,
         )
+
+    def unknown(self, name: str) -> ConfigError:
+        """Return the error for a profile that is not in the file, with near names."""
+        from difflib import get_close_matches
+
+        known = [*self.profiles, DEMO]
+        near = " or ".join(f"`{each}`" for each in get_close_matches(name, known))
+        meant = f"Did you mean {near}? " if near else ""
+        hint = f"{self.absence} {meant}Known profiles: {', '.join(known)}.".strip()
+        return ConfigError(f"There is no profile `{name}`.", hint=hint)
 
     def put(self, profile: Profile) -> None:
         """Put a profile into the table; of one that it replaces, only unknown keys stay.
@@ -186,21 +221,53 @@ class ConfigFile:
         needed = {option: value for option, value in new.items() if value not in defaults}
         self.table["profiles"] = {**self.profiles, profile.name: {**kept, **needed}}
 
+    def _timeout(self, name: str, value: object) -> float:
+        try:
+            return validate_timeout(value)
+        except UsageError as error:
+            raise self._malformed(f"in profiles.{name}.timeout, {error.message}") from error
+
     def _malformed(self, reason: str) -> ConfigError:
-        return ConfigError(f"{self.path}: {reason}.", hint=_MEND_IT)
+        return ConfigError(f"{self.path}: {reason.removesuffix('.')}.", hint=_FIX_IT)
 
-    def _permission_warning(self) -> tuple[str, ...]:
-        if not self._is_readable_by_others:
-            return ()
-        return (f"Others can read the keys in {self.path}: `chmod 600 {self.path}`.",)
+    def _about_others(self, mode: int) -> tuple[str, ...]:
+        import shlex
+
+        fix = f"`chmod 600 {shlex.quote(str(self.path))}`"
+        if self._is_foreign:
+            return (f"{self.path} belongs to another user, who can change where a key is sent.",)
+        if mode & _WRITABLE_BY_OTHERS:
+            return (f"Others can change {self.path}, and where a key is sent: {fix}.",)
+        if mode & _READABLE_BY_OTHERS:
+            return (f"Others can read the keys in {self.path}: {fix}.",)
+        return ()
 
 
-def read_file(path: Path) -> ConfigFile:
-    """Read the file; where there is none, nothing is configured."""
+def read_config(environ: Mapping[str, str]) -> ConfigFile:
+    """Read the user's configuration file; where there is none, nothing is configured.
+
+    Raises:
+        ConfigError: it can't be read.
+    """
+    file = _read(config_path(environ))
+    if not file.exists and CONFIG_VARIABLE in environ:
+        file.absence = f"{CONFIG_VARIABLE} names {file.path}, and there is no such file."
+        file.warnings = (file.absence,)
+    return file
+
+
+@contextmanager
+def edited(path: Path) -> Iterator[ConfigFile]:
+    """Hold the lock, read the file, and write back what became of it if nothing was raised."""
+    with replaceable(path) as target:
+        file = _read(target)
+        yield file
+        replace_whole(target, _as_toml(file))
+
+
+def _read(path: Path) -> ConfigFile:
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-            mode = os.fstat(file.fileno()).st_mode
+        content, state = read_whole(path, _LARGEST_FILE)
     except FileNotFoundError as error:
         if path.is_symlink():
             raise ConfigError(f"{path} is a link to a file that is not there.") from error
@@ -209,9 +276,7 @@ def read_file(path: Path) -> ConfigFile:
         raise ConfigError(f"{path} can't be read: {error.strerror}.") from error
     if len(content) > _LARGEST_FILE:
         raise ConfigError(f"{path} is larger than any configuration: it was not read.")
-    # On Windows the mode does not say who can read a file.
-    readable = os.name == "posix" and bool(mode & _READABLE_BY_OTHERS)
-    return ConfigFile(path, _parsed(content, path), is_readable_by_others=readable)
+    return ConfigFile(path, _parsed(content.removeprefix(codecs.BOM_UTF8), path), state)
 
 
 def _parsed(content: bytes, path: Path) -> Table:
@@ -227,21 +292,12 @@ def _parsed(content: bytes, path: Path) -> Table:
     except (ValueError, RecursionError):
         # Limits of the interpreter's own, not of TOML: the parser does not tell the place.
         reason = "a number is too long or values nest too deeply (at line 1, column 1 or later)"
-    raise ConfigError(f"{path} can't be read as TOML: {reason}.", hint=_MEND_IT)
+    raise ConfigError(f"{path} can't be read as TOML: {reason}.", hint=_FIX_IT)
 
 
 def _place_after(text: str) -> str:
     line, column = text.count("\n") + 1, len(text) - text.rfind("\n")
     return f"line {line}, column {column}"
-
-
-@contextmanager
-def edited(path: Path, patience: float = LOCK_PATIENCE) -> Iterator[ConfigFile]:
-    """Hold the lock, give the file's content, and write it back if nothing was raised."""
-    with replaceable(path, patience) as target:
-        file = read_file(target)
-        yield file
-        replace_whole(target, _as_toml(file))
 
 
 def _as_toml(file: ConfigFile) -> bytes:
@@ -251,4 +307,4 @@ def _as_toml(file: ConfigFile) -> bytes:
         return tomli_w.dumps(file.table).encode()
     except (ValueError, RecursionError) as error:  # the interpreter's limits again
         reason = "a number in it is too long or values nest too deeply"
-        raise ConfigError(f"{file.path} can't be written: {reason}.", hint=_MEND_IT) from error
+        raise ConfigError(f"{file.path} can't be written: {reason}.", hint=_FIX_IT) from error

@@ -18,41 +18,45 @@ from misar_ips.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOCK_PATIENCE = 10.0  # seconds
+LOCK_PATIENCE = 10.0  # seconds to wait for another process that holds the lock
 _LOCK_PAUSE = 0.02  # seconds
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OWNERS_ALONE = stat.S_IRUSR | stat.S_IWUSR
 
 
 @contextmanager
-def replaceable(path: Path, patience: float) -> Iterator[Path]:
-    """Hold the lock on a file, and give the path to read it from and to replace.
+def replaceable(path: Path) -> Iterator[Path]:
+    """Hold the lock on a file, and yield the path to read it from and to replace.
 
-    ``patience`` is how many seconds to wait for another process that holds the lock.
+    What is made meanwhile is its owner's alone, whatever the umask.
 
     Raises:
         ConfigError: the file is not ours to change, or it, its folder or its lock can't be used.
     """
+    before = os.umask(_OTHERS)
     try:
         # A link stays a link; what it points to is replaced.
         target = Path(os.path.realpath(path, strict=path.is_symlink()))
         _refuse_what_is_not_ours(target)
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _locked(target.with_name(f"{target.name}.lock"), patience):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(target.with_name(f"{target.name}.lock")):
             yield target
     except OSError as error:
         raise ConfigError(
             f"{path} can't be written: {error.strerror}.", hint="It is as it was."
         ) from error
+    finally:
+        os.umask(before)
 
 
 def replace_whole(target: Path, content: bytes) -> None:
-    """Put a new file in the old one's place at once; for whoever holds the lock.
+    """Put a new file in the old one's place at once, for whoever holds the lock.
 
     Raises:
         OSError: it can't be written; the old one is as it was.
     """
     new = target.with_name(f".{target.name}.new")
-    new.unlink(missing_ok=True)  # a writer that was killed left it, and a key may stand in it
+    new.unlink(missing_ok=True)  # a writer that was killed left it, and a key may be in it
     try:
         # Never through a link that somebody may have put there.
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _OWNERS_ALONE)
@@ -76,7 +80,7 @@ def _refuse_what_is_not_ours(target: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(found.st_mode):
-        raise ConfigError(f"{target} is no regular file; it was not changed.")
+        raise ConfigError(f"{target} is not a regular file; it was not changed.")
     if os.name == "posix" and found.st_uid != os.geteuid():
         raise ConfigError(
             f"{target} belongs to another user; it was not changed.",
@@ -93,11 +97,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path, patience: float) -> Iterator[None]:
+def _locked(path: Path) -> Iterator[None]:
     """Hold a lock that the system itself takes back when its holder dies."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, _OWNERS_ALONE)
     try:
-        give_up_at = time.monotonic() + patience
+        give_up_at = time.monotonic() + LOCK_PATIENCE
         while not _try_lock(descriptor):
             if time.monotonic() >= give_up_at:
                 raise ConfigError(

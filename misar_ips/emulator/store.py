@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from misar_ips.emulator.warmup import PROVISIONING, WarmUp
-from misar_ips.errors import ConfigError, UsageError
+from misar_ips.errors import ConfigError, NoHomeFolderError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -66,13 +66,18 @@ def default_path(environ: Mapping[str, str]) -> Path:
     """Return the place of the state: ``MISAR_IPS_EMULATOR_DB``, else the user's state folder.
 
     Raises:
-        ConfigError: The variable is set but empty.
+        ConfigError: The variable is set but empty; or not set, and no home folder is known.
     """
     override = environ.get("MISAR_IPS_EMULATOR_DB")
     if override is None:
         import platformdirs
 
-        return Path(platformdirs.user_state_path("misar-ips")) / "emulator.db"
+        folder = Path()
+        with suppress(RuntimeError):
+            folder = platformdirs.user_state_path("misar-ips")
+        if not folder.is_absolute():  # as older versions of platformdirs say that there is no home
+            raise NoHomeFolderError("MISAR_IPS_EMULATOR_DB")
+        return folder / "emulator.db"
     if not override:
         raise ConfigError("MISAR_IPS_EMULATOR_DB is set but empty.")
     return Path(override)

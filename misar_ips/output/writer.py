@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _LEAST_WIDTH = 20  # columns; below that nothing is readable anyway
 _USUAL_WIDTH = 80  # columns
 _COLUMNS = "[0-9]{1,4}"
-_LONGEST_SECRET = 10_000  # characters
+_LONGEST_SECRET = 1 << 16  # characters: more than any key may have, so that a longer one shows
 _PLAIN_DRAWING = str.maketrans("█▉▊▋▌▍▎▏░…—✓✗▁▂▃▄▅▆▇┤▲▶·", "######++-.-+x__----#|^>.")
 """What the views draw with, for terminals whose encoding has no such characters."""
 

@@ -48,7 +48,7 @@ tx.yourdomain.com. IN A 198.51.100.17
 
 def test_the_guides_example_is_what_a_terminal_shows(world: World) -> None:
     command, _, printed = GUIDE.partition("```text\n$ ")[2].partition("```")[0].partition("\n")
-    world.environ["NO_COLOR"] = "1"
+    world.environ |= {"NO_COLOR": "1", "MISAR_IPS_CONFIG": "/dev/null"}
     with DNSServer(IN_TROUBLE) as server:
         world.nameservers = lambda: [Nameserver(server.host, server.port)]
         ran = world.run(*command.split()[1:], terminal="out err")

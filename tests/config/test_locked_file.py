@@ -159,7 +159,7 @@ def test_a_writer_that_is_killed_at_any_step_leaves_the_old_file_or_the_new_one(
     change = contents.index(NEW)
     assert contents == [OLD] * change + [NEW] * (len(contents) - change)
     assert change > 0
-    # What was half written stands beside it until the next writer takes it away.
+    # What was half written is beside it until the next writer takes it away.
     remains = {name for _, _, left, *_ in killed for name in left}
     assert remains == {*LEFT, ".config.toml.new"}
     assert [after for _, _, _, after, *_ in killed if after != LEFT] == []
@@ -188,6 +188,7 @@ def test_a_lock_left_by_a_dead_process_holds_nobody_up(
         assert holder.stdout.readline() == b"held\n"
         holder.kill()
     assert lock.exists()
+    del environ["MISARMAIL_API_KEY"]
     ran = run_process("profile", "use", "work", environ=environ)
     assert ran == Ran(0, "", "Profile work is the default now.\n")
 

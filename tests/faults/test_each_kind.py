@@ -72,7 +72,7 @@ def phrase(status: int) -> str:
 
 
 NOT_ACCEPTED = "the API key is not accepted: it is wrong, revoked or expired (HTTP 401)"
-NEW_KEY = "Make a key in MisarMail's settings; `misar-ips profile add NAME` saves it."
+NEW_KEY = "It is from MISARMAIL_API_KEY: set that to a new one, or `unset MISARMAIL_API_KEY`."
 NO_SCOPE = "API key does not have 'ips' scope (HTTP 403)"
 SCOPE = "Give the key the scope `ips` in MisarMail's settings."
 DROPPED = "the connection to api.misar.io was lost (Connection dropped.)"
