@@ -88,6 +88,7 @@ class Sender:
         self._log = log
         self._waiting = waiting
         self._way = Way(api_key, base_url, transport)
+        self.proxy = self._way.proxy
         self._kept = threading.local()  # each thread reads through a connection of its own
         self._opened: list[httpx.Client] = []
 

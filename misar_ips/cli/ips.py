@@ -204,7 +204,7 @@ def check_ips(
     session = open_session(context, profile, json=json, debug=debug)
     from misar_ips.commands import check as checking
 
-    zones = checking.zones_to_ask(session.environ, usual=blocklists, named=blocklist or ())
+    zones = checking.zones_to_ask(session, usual=blocklists, named=blocklist or ())
     senders = tuple(dict.fromkeys(sender or ()))
     wanted = checking.Wanted(zones, senders, min_reputation, strict)
     checking.report(session.output, checking.check(session, ips or (), resolver or (), wanted))
@@ -347,8 +347,7 @@ def examine(
 
     session = open_session(context, profile, json=json, debug=debug)
     findings = doctor.examine(session, profile)
-    session.output.result(findings)
-    doctor.require_health(findings)
+    doctor.report(session.output, findings)
 
 
 @app.command("help", cls=HelpfulCommand, rich_help_panel=SET_UP)

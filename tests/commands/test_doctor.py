@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import tomli_w
 
 import misar_ips
 from tests.conftest import KEY, Ran, World, run_process
@@ -73,12 +74,12 @@ def configure(world: World, text: str = FILE, mode: int = 0o600) -> Path:
 def test_all_is_well(world: World) -> None:
     now = format_datetime(datetime.now(UTC), usegmt=True)
     limits = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "57", "Date": now}
+    path = configure(world, "")
     ran = answering(world, httpx.Response(200, json=IPS, headers=limits)).run("doctor", "--json")
-    path = world.environ["MISAR_IPS_CONFIG"]
     assert (ran.code, ran.stderr) == (0, "")
     assert report(ran) == [
         VERSIONS,
-        ("configuration", "pass", f"There is no file {path}; none is needed.", None),
+        ("configuration", "pass", f"{path}. Profiles: none.", None),
         ("profile", "pass", "None: the key in MISARMAIL_API_KEY is used.", None),
         ("key", "pass", "msk_5ec2e75e…, from MISARMAIL_API_KEY.", None),
         ("url", "pass", "https://api.misar.io/mail/v1, the default.", None),
@@ -92,15 +93,18 @@ def test_all_is_well(world: World) -> None:
     ]
 
 
-def test_nothing_configured_is_nothing_broken(world: World) -> None:
+def test_a_point_as_json(world: World) -> None:
+    answering(world, httpx.Response(200, json=IPS))
+    points = json.loads(world.run("doctor", "--json").stdout)
+    assert {tuple(point) for point in points} == {("name", "status", "message", "hint")}
+
+
+def test_without_a_key_something_is_missing(world: World) -> None:
     del world.environ["MISARMAIL_API_KEY"]
+    configure(world, "")
     ran = world.run("doctor", "--json")
-    assert (ran.code, ran.stderr, world.received()) == (0, "", [])
-    assert states(ran) == {
-        "versions": "pass",
-        "configuration": "pass",
-        "profile": "warning",
-    }
+    assert (ran.code, world.received()) == (12, [])
+    assert states(ran) == {"versions": "pass", "configuration": "pass", "profile": "fail"}
 
 
 PEOPLES_REPORT = """\
@@ -108,18 +112,19 @@ PEOPLES_REPORT = """\
 ✓ tls            Its certificate is trusted.
 ✓ api            It answered after 0 ms.
 ✗ access         Could not list the dedicated IPs: the API key is not accepted:
-                 it is wrong, revoked or expired (HTTP 401). Make a key in
-                 MisarMail's settings; `misar-ips profile add NAME` saves it.
+                 it is wrong, revoked or expired (HTTP 401). It is from
+                 MISARMAIL_API_KEY: set that to a new one, or
+                 `unset MISARMAIL_API_KEY`.
 """
 
 
 def test_a_report_for_people(world: World) -> None:
-    world.environ |= {"NO_COLOR": "1", "SHELL": "bash", "HOME": "/nowhere"}
+    world.environ["NO_COLOR"] = "1"
     answering(world, httpx.Response(401, json={"error": "no"}))
     ran = world.run("doctor", terminal="in out err")
     assert (ran.code, ran.stderr) == (
         12,
-        "Error: Broken: access. What to do stands beside each.\n",
+        "Error: Broken: access. What to do is beside each.\n",
     )
     assert ran.stdout.startswith("✓ versions       misar-ips ")
     assert ran.stdout[ran.stdout.index("✓ dns") :] == PEOPLES_REPORT
@@ -141,7 +146,7 @@ def test_a_failure_as_json(world: World) -> None:
             "error": {
                 "code": "check_failed",
                 "message": "Broken: access.",
-                "hint": "What to do stands beside each.",
+                "hint": "What to do is beside each.",
             }
         },
     )
@@ -326,6 +331,33 @@ def test_a_base_url_without_a_key_is_told(world: World) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("url", "is_right"),
+    [
+        ("https://api.misar.io/mail/v1", True),
+        ("https://mail.misar.io/api/v1", True),
+        ("https://api.misar.io/mail", False),
+        ("https://api.mail.misar.io/v1", False),
+        ("https://api.misar.io/mail/v1/dedicated-ips", False),
+    ],
+)
+def test_a_base_url_that_ends_unlike_misarmails_is_told(
+    world: World, url: str, *, is_right: bool
+) -> None:
+    world.environ["MISARMAIL_BASE_URL"] = url
+    where = f"{url}, from MISARMAIL_BASE_URL"
+    told = f"{where}: it does not end in /mail/v1. MisarMail's is https://api.misar.io/mail/v1."
+    assert found(world, "url") == [("pass", f"{where}.") if is_right else ("warning", told)]
+
+
+def test_a_key_in_the_wrong_place_is_cut(world: World) -> None:
+    other = "msk_" + "0ther" * 12  # httpx logs the URL, and no log may have the tests' key
+    world.environ |= {"MISAR_IPS_CONFIG": KEY, "MISARMAIL_BASE_URL": f"https://a.example/{other}"}
+    ran = world.run("doctor")
+    assert "MISAR_IPS_CONFIG names msk_5ec2e75e…, and there is no such file." in ran.stdout
+    assert "https://a.example/msk_0ther0th…, from MISARMAIL_BASE_URL" in ran.stdout
+
+
 def test_an_unknown_profile_suggests_near_ones(world: World) -> None:
     configure(world)
     hint = "There is no profile `wrok`. Did you mean `work`? Known profiles: work, other, demo."
@@ -338,11 +370,18 @@ def test_an_unknown_profile_suggests_near_ones(world: World) -> None:
 def test_a_command_for_the_key_that_fails(world: World) -> None:
     configure(world, '[profiles.vault]\napi_key_command = "false"\n')
     assert found(world, "key", "-p", "vault") == [
-        ("pass", "Printed by the api_key_command of profile vault."),
-        (
-            "fail",
-            "The api_key_command of profile `vault` failed with exit code 1: it said nothing.",
-        ),
+        ("fail", "The api_key_command of profile `vault` failed with exit code 1: it said nothing.")
+    ]
+
+
+def test_a_command_for_the_key_is_run_once(world: World, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    command = f"sh -c 'echo run >> {trace}; echo msk_vault'"
+    configure(world, tomli_w.dumps({"profiles": {"vault": {"api_key_command": command}}}))
+    ran = world.run("doctor", "--json", "-p", "vault")
+    assert (ran.code, trace.read_text()) == (0, "run\n")
+    assert found(world, "key", "-p", "vault") == [
+        ("pass", "Printed by the api_key_command of profile vault.")
     ]
 
 

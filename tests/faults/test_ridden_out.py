@@ -15,7 +15,6 @@ from tests.faults.test_each_request import (
     CHECKED,
     CONFLICT,
     DOWN,
-    NO_LIST,
     TWO_UNKNOWN,
     UPDATED,
 )
@@ -92,12 +91,13 @@ def test_watching_rides_out_what_may_pass(story: Story, kind: str) -> None:
 
 # A key that is saved -----------------------------------------------------------------------------
 
-UNTRIED = "Warning: The key was saved, but could not be tried. Could not list the dedicated IPs:"
+UNTRIED = "Warning: The key was saved, though trying it failed. Could not list the dedicated IPs:"
 
 
 @pytest.mark.parametrize("kind", ["403", "409", "429", "503", "lost-reply", "truncated", "nan"])
 def test_a_key_is_saved_though_it_could_not_be_tried(story: Story, kind: str) -> None:
     file = Path(story.world.environ["MISAR_IPS_CONFIG"])
+    del story.world.environ["MISARMAIL_API_KEY"]
     story.server.follow(f"LIST: {kind}")
     ran = story.run("profile add work", stdin=KEY)
     reason = FAULTS[kind].reason.replace("STATUS", "200")
@@ -114,7 +114,7 @@ def test_a_key_that_the_server_refuses_is_not_saved(story: Story) -> None:
     story.server.follow("LIST: 401")
     ran = story.run("profile add work", stdin=KEY)
     assert (ran.code, ran.stdout, story.log) == (4, "", "LIST")
-    assert ran.stderr.startswith(f"{NO_LIST} {NOT_ACCEPTED}.")
+    assert ran.stderr.startswith(f"Error: Nothing was saved. {NAMED} {NOT_ACCEPTED}.")
     assert not Path(story.world.environ["MISAR_IPS_CONFIG"]).exists()
 
 
@@ -143,7 +143,7 @@ def test_the_doctor_names_what_is_broken(story: Story, kind: str) -> None:
     of_the_answer = ("api\t", "access\t", "scope\t", "limit\t")
     lines = [line for line in ran.stdout.splitlines() if line.startswith(of_the_answer)]
     assert lines == found
-    told = f"Error: Broken: {broken}. What to do stands beside each.\n" if broken else ""
+    told = f"Error: Broken: {broken}. What to do is beside each.\n" if broken else ""
     assert (ran.code, ran.stderr) == (12 if broken else 0, told)
     assert story.log == "LIST"
 
