@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     One: TypeAlias = "IPDetails | ChangedIP | ProfileEntry"
     Many: TypeAlias = (
-        "Sequence[DedicatedIP] | Sequence[Release] | Sequence[ProfileEntry] | Sequence[CheckedIP]"
-        " | Sequence[Finding]"
+        "Sequence[DedicatedIP] | Sequence[IPDetails] | Sequence[Release] | Sequence[ProfileEntry]"
+        " | Sequence[CheckedIP] | Sequence[Finding]"
     )
     Result: TypeAlias = One | Many
     """What a command may result in: one thing, or a list of things of one kind."""

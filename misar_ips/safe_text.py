@@ -1,4 +1,4 @@
-"""Text that others wrote, made safe to print, and times as text."""
+"""Text that others wrote, made safe to print; and numbers of things in words."""
 
 from __future__ import annotations
 
@@ -86,3 +86,8 @@ def _every_spelling(secret: str) -> re.Pattern[str]:
         rf"(?:\\*{re.escape(each)}|(?i:%{ord(each):02x}|\\+u{ord(each):04x}))" for each in secret
     )
     return re.compile("".join(spellings))
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words: 1 day, 2 days."""
+    return f"1 {what}" if number == 1 else f"{number:,} {what}s"

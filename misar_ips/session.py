@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from misar_ips.dns.resolver import Limits, Resolver
     from misar_ips.emulator.store import Store
     from misar_ips.errors import MisarError
+    from misar_ips.output.waits import Waits
 
 _DEMO_URL = "http://localhost/mail/v1"
 _DEMO_KEY = "msk_demo"
@@ -86,6 +87,13 @@ class Session:
         return profile
 
     @cached_property
+    def waits(self) -> Waits:
+        """What the run waits for right now."""
+        from misar_ips.output.waits import Waits
+
+        return Waits(self.output)
+
+    @cached_property
     def client(self) -> Client:
         """The client for the profile; people are told where it is the demo account's."""
         client = self._opened.enter_context(self.client_for(self.profile))
@@ -120,6 +128,7 @@ class Session:
             clock=self.clock,
             jitter=self.jitter,
             log=log,
+            waiting=self.waits.during,
         )
 
     def listed(self) -> IPList:

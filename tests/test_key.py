@@ -289,7 +289,7 @@ def objects_of_ours() -> list[object]:
         ("update ip_abc123 --pool cold", {"Session", "Profile", "Client"}),
         ("release ip_abc123 --yes", {"Session", "Profile", "Client", "DedicatedIP"}),
         ("show ip_abc123", {"Session", "Profile", "Client"}),
-        ("wait ip_def456 --for warmed", {"Session", "Profile", "Client", "Waiting"}),
+        ("wait ip_def456 --for warmed", {"Session", "Profile", "Client", "_Waiting"}),
         ("check ip_def456", {"Session", "Profile", "Client"}),
         ("doctor", {"Session", "Profile", "Client", "Finding"}),
         ("profile add work", {"Session", "Profile", "Client"}),

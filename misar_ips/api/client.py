@@ -60,7 +60,8 @@ class Client:
     ``timeout`` is in seconds, for one attempt's reply. ``transport`` puts something else in the
     network's place. ``sleep``, ``clock`` (seconds) and ``jitter`` (a number from 0 to 1) shape the
     waits between attempts; ``log`` is given a line of text on each attempt and wait; ``waiting``
-    is given what is waited for, and is entered for as long as that takes.
+    is given what is waited for, and the seconds where they are known, and is entered for as long
+    as that takes.
 
     Every method raises MisarError: ConfigError for a key or URL that can't be used, UsageError for
     arguments that can't be sent, APIError for an answer that is a failure, NetworkError where
@@ -78,13 +79,14 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
         log: Callable[[str], None] | None = None,
-        waiting: Callable[[str], AbstractContextManager[object]] = nullcontext,
+        waiting: Callable[[str, float | None], AbstractContextManager[object]] | None = None,
     ) -> None:
         self.base_url = validate_base_url(base_url)
         self.carried_out: list[str] = []
         """What this client has surely changed, as in "ip_1 was released"."""
         self._shown_key = mask_key(validate_key(api_key, "the caller"))
         self._sleep = sleep
+        self._clock = clock
         self._sender = Sender(
             api_key,
             self.base_url,
@@ -94,7 +96,7 @@ class Client:
             clock=clock,
             jitter=jitter,
             log=log or _keep_silent,
-            waiting=waiting,
+            waiting=waiting or _wait_in_silence,
         )
 
     def __repr__(self) -> str:
@@ -120,12 +122,14 @@ class Client:
         """What the server's clock said in its last reply."""
         return self._sender.server_time
 
-    def list(self) -> IPList:
+    def list(self, *, patience: float = math.inf) -> IPList:
         """Return the dedicated IPs, without daily limit, reputation and schedule.
 
         A server may list a part of them: ``is_whole`` of the result tells what it says of that.
+        ``patience`` is how many seconds it may take, retries included.
         """
-        return self._sender.send("GET", COLLECTION, what="list the dedicated IPs").ips()
+        what = "list the dedicated IPs"
+        return self._sender.send("GET", COLLECTION, what=what, patience=patience).ips()
 
     def get(self, ip_id: str, *, patience: float = math.inf) -> DedicatedIP:
         """Return one IP with all its details.
@@ -150,19 +154,22 @@ class Client:
         read = self.get if patiently else self._get_briefly
         return read_details(tuple(ips), read, goes_on=patiently)
 
-    def find(self, name: str) -> DedicatedIP:
+    def find(self, name: str, *, patience: float = math.inf) -> DedicatedIP:
         """Return the IP that is named by its id, its address or its rDNS name, with all details.
 
         An id that is listed wins over an address, an address over a name. An IP that was found in
-        the list is read again: its own details must still have that address or name.
+        the list is read again: its own details must still have that address or name. ``patience``
+        is how many seconds all of that may take.
 
         Raises:
             NotFoundError: the account has no such IP.
             UsageError: several IPs have that address or name.
         """
         if is_plain_id(name):
-            return self.get(name)
-        ip = self.get(named(name, self.list()).id)
+            return self.get(name, patience=patience)
+        give_up_at = self._clock() + patience
+        ip_id = named(name, self.list(patience=patience)).id
+        ip = self.get(ip_id, patience=give_up_at - self._clock())
         if ip.id != name and not ip.is_called(name):
             raise NotFoundError(
                 f"{ip.id} no longer has {name}, as its details show; nothing was changed.",
@@ -398,3 +405,7 @@ def _unknown_change(lost: MisarError, ip_id: str) -> OutcomeUnknownError:
 
 def _keep_silent(_line: str) -> None:
     pass
+
+
+def _wait_in_silence(_text: str, _seconds: float | None) -> AbstractContextManager[object]:
+    return nullcontext()

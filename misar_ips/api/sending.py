@@ -74,7 +74,7 @@ class Sender:
         clock: Callable[[], float],
         jitter: Callable[[], float],
         log: Callable[[str], None],
-        waiting: Callable[[str], AbstractContextManager[object]],
+        waiting: Callable[[str, float | None], AbstractContextManager[object]],
     ) -> None:
         self.server_time: datetime | None = None
         self.knows_the_api = False
@@ -119,7 +119,7 @@ class Sender:
         for tried in count(1):
             left = give_up_at - self._clock()
             try:
-                with self._waiting(f"Waiting for {self._way.host} to {what}"):
+                with self._waiting(f"Waiting for {self._way.host} to {what}", None):
                     reply = self.attempt(method, path, body, what=what, tried=tried, patience=left)
                 reply = reply._replace(maybe_applied=maybe_applied)
             except NetworkError as error:
@@ -309,7 +309,7 @@ class Sender:
     def _wait(self, seconds: float, reason: str, tried: int, *, in_doubt: bool) -> None:
         self.in_doubt = in_doubt
         self._log(f"waiting {seconds:.2f} s before try {tried + 1} of {_TRIES}")
-        with self._waiting(f"{reason}; trying again in {in_words(math.ceil(seconds))}"):
+        with self._waiting(f"{reason}; trying again in {in_words(math.ceil(seconds))}", seconds):
             self._sleep(seconds)
 
     def _log_attempt(self, method: str, url: str, outcome: str, started: float) -> None:

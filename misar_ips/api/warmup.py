@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from misar_ips.api.models import DedicatedIP, WarmupStep
+    from misar_ips.errors import MisarError
 
 PROVISIONING_TIME = timedelta(hours=24)
 """The longest that provisioning takes, from the published reference."""
@@ -59,10 +60,11 @@ class WarmUp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IPDetails:
-    """One IP, and where its warm-up is."""
+    """One IP, and where its warm-up is; ``error`` is why its details could not be read."""
 
     ip: DedicatedIP
     warm_up: WarmUp
+    error: MisarError | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return what the server sent, with what was computed from it as ``warmup``.
@@ -72,12 +74,15 @@ class IPDetails:
         sent = dict(self.ip.to_json())
         if "warmup" in sent:
             sent["server_warmup"] = sent.pop("warmup")
-        return {**sent, "warmup": self.warm_up.to_json()}
+        return {**sent, "warmup": None if self.error else self.warm_up.to_json()}
 
 
-def details_of(ip: DedicatedIP, now: datetime) -> IPDetails:
-    """Put an IP beside where its warm-up is at the server's time ``now``."""
-    return IPDetails(ip, warm_up_of(ip, now))
+def details_of(ip: DedicatedIP, now: datetime, error: MisarError | None = None) -> IPDetails:
+    """Put an IP beside where its warm-up is at the server's time ``now``.
+
+    ``error`` is why there are no details of it.
+    """
+    return IPDetails(ip, warm_up_of(ip, now), error)
 
 
 def warm_up_of(ip: DedicatedIP, now: datetime) -> WarmUp:

@@ -113,6 +113,9 @@ def list_ips(
     pool: PoolsOption = None,
     status: StatusesOption = None,
     sort: SortOption = None,
+    details: Annotated[
+        bool, typer.Option("--details", help="Read the details of each IP as well.")
+    ] = False,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
@@ -123,15 +126,10 @@ def list_ips(
     misar-ips list --sort warmup_percent
     misar-ips list --json | jq -r '.[].address'
     """
-    from misar_ips.commands.list import in_order, select
-
     session = open_session(context, profile, json=json, debug=debug)
-    ips = session.listed()
-    wanted = select(ips, pool or (), status or (), session.output.warning)
-    none_at_all = "No dedicated IPs yet; `misar-ips request` orders one."
-    if session.output.is_for_people:
-        wanted = tuple(each.ip for each in session.client.with_details(wanted))
-    session.output.result(in_order(wanted, sort), empty="No IP matches." if ips else none_at_all)
+    from misar_ips.commands import list as listing
+
+    listing.list_ips(session, pool or (), status or (), sort, details=details)
 
 
 @app.command("show", cls=HelpfulCommand, rich_help_panel=IPS)
@@ -154,14 +152,12 @@ def show(
     """
     pace = parse_interval(interval)
     session = open_session(context, profile, json=json, debug=debug)
+    from misar_ips.commands import show as showing
+
     if watch:
-        from misar_ips.commands import polling as following
-
-        following.watch(session, session.client.resolve(ip), pace)
+        showing.watch(session, ip, pace)
     else:
-        from misar_ips.api.warmup import details_of
-
-        session.output.result(details_of(session.client.find(ip), session.now()))
+        showing.show(session, ip)
 
 
 @app.command("check", cls=ending(ExitCode.CHECK_FAILED), rich_help_panel=IPS)
@@ -230,12 +226,11 @@ def wait_for_ip(
     misar-ips wait ip_abc123 --for provisioned
     misar-ips wait ip_abc123 --for warmed --timeout 28d && echo warmed
     """
-    from misar_ips.commands import polling as following
-
     seconds, pace = parse_duration(timeout).total_seconds(), parse_interval(interval)
     session = open_session(context, profile, json=json, debug=debug)
-    ip_id = session.client.resolve(ip)
-    session.output.result(following.wait(session, ip_id, goal, seconds, pace), brief=True)
+    from misar_ips.commands.wait import wait
+
+    wait(session, ip, goal, seconds, pace)
 
 
 @app.command(
@@ -260,23 +255,10 @@ def request(
     misar-ips request --json | jq -r .id
     """
     session = open_session(context, profile, json=json, debug=debug)
-    from misar_ips.commands import check as checking
-    from misar_ips.commands import polling as following
-    from misar_ips.results import ChangedIP
+    from misar_ips.commands.request import request as order
 
-    if session.output.can_ask and not (pool or rdns or wait or yes):
-        session.output.confirm("Order a new dedicated IP, for the pool that MisarMail chooses?")
-    if not no_check:
-        checking.warn_of_rdns(session, rdns, None, resolver or ())
-    requested = session.client.request(pool=pool, rdns=rdns)
-    message = requested.message or f"Ordered {requested.ip.id}."
-    if wait:
-        session.output.note(message)
-        details = following.wait_for_order(session, requested.ip.id)
-        session.output.result(details, brief=True)
-    else:
-        session.output.result(ChangedIP(requested.ip))
-        session.output.note(message)
+    nameservers = None if no_check else resolver or ()
+    order(session, pool, rdns, nameservers, wait=wait, asks=not yes)
 
 
 @app.command("update", cls=ending(ExitCode.OUTCOME_UNKNOWN), rich_help_panel=IPS)

@@ -33,18 +33,18 @@ from misar_ips.errors import (
 )
 from misar_ips.hostnames import canonical_address
 from misar_ips.results import CheckedIP
+from misar_ips.safe_text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime
-
-    from rich.console import RenderableType
 
     from misar_ips.api.warmup import WarmUp
     from misar_ips.dns.lookups import Lookups
     from misar_ips.dns.nameservers import Nameserver
     from misar_ips.dns.resolver import Address, Answer
     from misar_ips.errors import MisarError
+    from misar_ips.output.drawing import Lines
     from misar_ips.output.writer import Output
     from misar_ips.session import Session
 
@@ -156,8 +156,7 @@ def report(output: Output, checked: Sequence[CheckedIP]) -> None:
             raise
     unknown = sum(len(ip.having(UNKNOWN)) for ip in checked)
     if unknown:
-        what = "1 check" if unknown == 1 else f"{unknown} checks"
-        output.warning(f"{what} could not be made; the reason is beside each.")
+        output.warning(f"{counted(unknown, 'check')} could not be made; the reason is beside each.")
     if failed:
         names = ", ".join(ip.name for ip in failed)
         some = f"{len(failed)} of {len(checked)} IPs failed the check: {names}."
@@ -219,7 +218,7 @@ async def _with_progress(output: Output, lookups: Lookups) -> list[list[Check]]:
     """Make the look-ups; a bar shows how far they are once they have taken a while."""
     import asyncio
 
-    def draw(_now: datetime, width: int) -> RenderableType:
+    def draw(_now: datetime, width: int) -> Lines:
         from misar_ips.output.check_report import progress
 
         return progress(lookups.done, lookups.total, width)
@@ -227,7 +226,7 @@ async def _with_progress(output: Output, lookups: Lookups) -> list[list[Check]]:
     work = asyncio.ensure_future(lookups.run())
     done, _ = await asyncio.wait({work}, timeout=_PATIENCE)
     if not done:
-        with output.in_place(draw, full_screen=False):
+        with output.in_place(draw):
             return await work
     return await work
 

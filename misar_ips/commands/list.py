@@ -1,16 +1,52 @@
-"""What `list` shows: the IPs of the pools and statuses that are wanted, in the order wanted."""
+"""What `misar-ips list` does: the account's IPs, those that are wanted, in the order wanted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from misar_ips.api.statuses import STATUSES
+from misar_ips.api.warmup import details_of
 from misar_ips.errors import UsageError
+from misar_ips.safe_text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from misar_ips.api.models import DedicatedIP
+    from misar_ips.session import Session
+
+
+def list_ips(
+    session: Session,
+    pools: Sequence[str],
+    statuses: Sequence[str],
+    sort: str | None,
+    *,
+    details: bool,
+) -> None:
+    """List the IPs of these pools and statuses, all where there are none, sorted by a field.
+
+    Their details are read where somebody looks on, and patiently where they were asked for.
+
+    Raises:
+        UsageError: a status is not one that an IP has.
+    """
+    ips = session.listed()
+    wanted = in_order(select(ips, pools, statuses, session.output.warning), sort)
+    empty = "No IP matches." if ips else "No dedicated IPs yet; `misar-ips request` orders one."
+    if not (details or session.output.is_for_people):
+        session.output.result(wanted, empty=empty)
+        return
+    with session.waits.during(f"Waiting for the details of {counted(len(wanted), 'IP')}"):
+        read = session.client.with_details(wanted, patiently=details)
+    now = session.now()
+    session.output.result([details_of(each.ip, now, each.error) for each in read], empty=empty)
+    errors = [each.error for each in read if each.error]
+    if errors:
+        session.output.warning(
+            f"The details of {len(errors)} of {counted(len(read), 'IP')} could not be read. "
+            f"{errors[0].message}"
+        )
 
 
 def select(

@@ -100,7 +100,7 @@ def _entry(profile: Profile, *, default: bool) -> ProfileEntry:
 
 def _ask_key(session: Session) -> str:
     try:
-        key = session.output.ask_secret("API key")
+        key = session.output.questions.ask_secret("API key")
     except UnicodeDecodeError:
         # `from None`: that error holds what was typed.
         raise ConfigError("The API key from standard input is not a text.") from None

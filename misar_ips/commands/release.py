@@ -66,7 +66,7 @@ def ask(session: Session, targets: Sequence[Target]) -> None:
     from misar_ips.output.ip_table import losses
 
     ips = [target.ip for target in targets if target.ip]
-    session.output.require_terminal(
+    session.output.questions.require_terminal(
         f"release {', '.join(ip.id for ip in ips)}", "`--yes` releases without asking."
     )
     listed = session.client.list()
@@ -80,9 +80,9 @@ def ask(session: Session, targets: Sequence[Target]) -> None:
         if target.error:
             session.output.warning(target.error.message)
     for ip in ips:
-        width, last = session.output.question_width, ip.pool in emptied
-        session.output.show(losses(ip, session.now(), width, last_of_pool=last))
-    session.output.confirm(question)
+        width, last = session.output.questions.width, ip.pool in emptied
+        session.output.questions.show(losses(ip, session.now(), width, last_of_pool=last))
+    session.output.questions.confirm(question)
 
 
 def report(output: Output, targets: Sequence[Target]) -> None:

@@ -12,16 +12,16 @@ from rich.cells import cell_len
 from misar_ips.dns.verdicts import FAIL, PASS, UNKNOWN, WARNING
 from misar_ips.output.drawing import (
     INDENT,
+    MARKS,
     Cell,
     Line,
     Lines,
     bar,
     clipped,
-    counted,
     folded,
     shortened,
 )
-from misar_ips.safe_text import one_line, plain
+from misar_ips.safe_text import counted, one_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
     from misar_ips.dns.verdicts import Check
     from misar_ips.results import CheckedIP
 
-MARKS = {
-    PASS: Cell("✓", "green"),
-    WARNING: Cell("!", "yellow"),
-    FAIL: Cell("✗", "bold red"),
-    UNKNOWN: Cell("?", "cyan"),
-}
 _LABELS = {
     "address": "Address",
     "ptr": "PTR",

@@ -10,15 +10,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from rich.cells import cell_len, chop_cells, set_cell_size
-from rich.segment import Segment
 
 from misar_ips import safe_text
 from misar_ips.safe_text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from rich.console import Console, ConsoleOptions, RenderResult
+    from collections.abc import Iterable, Mapping, Sequence
 
 UNKNOWN = "—"
 GAP = "  "
@@ -26,10 +23,19 @@ INDENT = "  "
 _LABEL_WIDTH = 17  # cells, indent and gap included
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _FULL, _EMPTY = "█", "░"
+_CODES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "cyan": "36",
+}
 
 
 class Cell(NamedTuple):
-    """A piece of text with one style of rich's."""
+    """A piece of text with a style: words such as "bold red"."""
 
     text: str
     style: str = ""
@@ -40,23 +46,25 @@ Saving: TypeAlias = "tuple[str, Column | int | None]"
 """A column to save space in: by another one in its place, by narrowing it to so many cells at
 least, or by doing without."""
 
+STATUS_STYLES = {
+    "not_started": "blue",
+    "warming": "yellow",
+    "warmed": "green",
+    "suspended": "bold red",
+}
+MARKS = {
+    "pass": Cell("✓", "green"),
+    "warning": Cell("!", "yellow"),
+    "fail": Cell("✗", "bold red"),
+    "unknown": Cell("?", "cyan"),
+}
+"""What a check, or a point of `doctor`, came to."""
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """Ready-made lines, which rich has only to colour.
 
-    Nothing is measured, wrapped or read as markup: a thousand rows cost rich's own table over a
-    second.
-    """
+class Lines(tuple[Line, ...]):
+    """Ready-made lines, which have only to be coloured."""
 
-    lines: tuple[Line, ...]
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Return rich the pieces of each line."""
-        for line in self.lines:
-            for cell in line:
-                yield Segment(cell.text, console.get_style(cell.style or "none"))
-            yield Segment.line()
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,20 @@ class Column:
         return replace(self, cells=cells)
 
 
+def as_text(lines: Iterable[Line], *, coloured: bool) -> str:
+    """Return the lines as a terminal takes them, with the codes of ECMA-48 for their styles."""
+    if not coloured:
+        return "".join(f"{''.join(cell.text for cell in line)}\n" for line in lines)
+    return "".join(f"{''.join(map(_coloured, line))}\n" for line in lines)
+
+
+def _coloured(cell: Cell) -> str:
+    if not cell.style or not cell.text:
+        return cell.text
+    codes = ";".join(_CODES[word] for word in cell.style.split())
+    return f"\x1b[{codes}m{cell.text}\x1b[0m"
+
+
 def bar(fraction: float, width: int) -> str:
     """Return a bar that is ``width`` cells long, exact to an eighth of a cell."""
     eighths = int(min(1.0, max(0.0, fraction)) * width * 8)
@@ -88,18 +110,29 @@ def bar(fraction: float, width: int) -> str:
 
 
 def fitting_table(columns: dict[str, Column], savings: Iterable[Saving], width: int) -> Lines:
-    """Return a table after as many of the savings, in their order, as its width asks for."""
+    """Return a table after as many of the savings, in their order, as its width asks for.
+
+    What a later saving leaves free goes back to the columns that were narrowed before.
+    """
+    narrowed: dict[str, Column] = {}
     for name, saving in savings:
-        excess = sum(column.width + len(GAP) for column in columns.values()) - len(GAP) - width
-        if excess <= 0:
-            break
+        if name not in columns or _excess(columns, width) <= 0:
+            continue
         if saving is None:
             del columns[name]
         elif isinstance(saving, int):
-            columns[name] = columns[name].narrowed(saving, excess)
+            narrowed.setdefault(name, columns[name])
+            columns[name] = columns[name].narrowed(saving, _excess(columns, width))
         else:
             columns[name] = saving
+    for name in filter(columns.__contains__, narrowed):
+        least, columns[name] = columns[name].width, narrowed[name]
+        columns[name] = narrowed[name].narrowed(least, _excess(columns, width))
     return _table(tuple(columns.values()))
+
+
+def _excess(columns: Mapping[str, Column], width: int) -> int:
+    return sum(column.width + len(GAP) for column in columns.values()) - len(GAP) - width
 
 
 def _table(columns: Sequence[Column]) -> Lines:
@@ -174,6 +207,9 @@ def clipped(cells: Iterable[Cell], width: int) -> Line:
     return tuple(kept)
 
 
-def counted(number: int, what: str) -> str:
-    """Return a number of things in words: 1 day, 2 days."""
-    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
+def notice_line(text: str, width: int) -> Lines:
+    """Return a line that is taken back later: one that wraps could not be.
+
+    There is room for the ^C that the terminal may put behind it.
+    """
+    return Lines((clipped((Cell(plain(text), "dim"),), width - 3),))

@@ -5,6 +5,7 @@ A warm-up's whole picture fits a terminal of 80 by 24. Colour never carries a me
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -12,7 +13,6 @@ from rich.cells import cell_len
 from misar_ips.api.models import whole_days
 from misar_ips.api.statuses import STATUS_MEANINGS
 from misar_ips.api.warmup import (
-    PROVISIONING_TIME,
     has_day,
     is_done,
     missed_steps,
@@ -21,6 +21,7 @@ from misar_ips.api.warmup import (
 )
 from misar_ips.output.drawing import (
     INDENT,
+    STATUS_STYLES,
     UNKNOWN,
     Cell,
     Column,
@@ -29,13 +30,12 @@ from misar_ips.output.drawing import (
     Saving,
     bar,
     clipped,
-    counted,
     facts_of,
     fitting_table,
     label,
 )
 from misar_ips.output.ramp_plot import ramp_plot
-from misar_ips.safe_text import one_line, plain
+from misar_ips.safe_text import counted, one_line, plain
 from misar_ips.times import in_words
 
 if TYPE_CHECKING:
@@ -45,40 +45,41 @@ if TYPE_CHECKING:
     from misar_ips.api.models import DedicatedIP, WarmupStep
     from misar_ips.api.warmup import IPDetails, WarmUp
 
-STATUS_STYLES = {
-    "not_started": "blue",
-    "warming": "yellow",
-    "warmed": "green",
-    "suspended": "bold red",
-}
 _WHEN_SUSPENDED = "Stop what drew the complaints; then ask MisarMail's support."
 _SCREEN = 23  # lines of a terminal of 24, less the one of the next prompt
-_PLOT_HEIGHTS = range(3, 7)  # lines, without the one of the days
-_MOST_STEPS = 8  # rows of the schedule; of a longer one, those around today
-_GOOD_REPUTATION, _FAIR_REPUTATION = 80, 50  # of 100; styles only
+_MOST_STEPS = 7  # rows of the schedule; of a longer one, those around today
+_LONGEST_HISTORY = 30  # cells
+_SPARKS = "▁▂▃▄▅▆▇█"
 
 
-def ip_details(ip: DedicatedIP, warm_up: WarmUp, now: datetime, width: int) -> Lines:
-    """Return all there is to know of an IP: settings, warm-up, schedule, ramp."""
+def ip_details(details: IPDetails, now: datetime, width: int, screen: int | None = None) -> Lines:
+    """Return all there is to know of an IP: settings, warm-up, schedule, ramp.
+
+    Of a warmed IP the way there is left out. ``screen`` is how many lines there are; where that
+    is None it may scroll, but keeps to a usual terminal where it can.
+    """
+    ip, warm_up = details.ip, details.warm_up
     facts = [
         *facts_of(_settings(ip, now, UNKNOWN), width),
-        *_reputation_gauge(ip, width),
-        *_warm_up_bar(ip, width),
-        *facts_of(_outlook(ip, warm_up), width),
+        *facts_of([("Reputation", score_of(ip)), ("History", _history(ip, width))], width),
     ]
+    if ip.is_warmed:
+        return Lines(_blocks(heading(ip, width, warm_up), facts))
+    facts += [*_warm_up_bar(ip, width), *facts_of(_outlook(ip, warm_up), width)]
     lines = _blocks(heading(ip, width, warm_up), facts, _schedule(ip, warm_up, width))
-    height = min(max(_SCREEN - len(lines) - 2, _PLOT_HEIGHTS[0]), _PLOT_HEIGHTS[-1])
+    room = (screen or _SCREEN) - len(lines) - 1
     dated = steps_in_order(ip.warmup_schedule)
-    return Lines(
-        tuple(_blocks(lines, ramp_plot(dated, warm_up.day, ip.daily_limit, width, height)))
-    )
+    plot = ramp_plot(dated, warm_up.day, ip.daily_limit, width, room)
+    return Lines(_blocks(lines, plot) if screen is None or len(plot) <= room else lines)
 
 
-def watched(details: IPDetails, notice: str, now: datetime, width: int) -> Lines:
+def watched(
+    details: IPDetails | None, notice: str, now: datetime, width: int, height: int
+) -> Lines:
     """Return an IP as `show` does, and how old that is or what keeps it from being newer."""
     seen = f"As of {now:%Y-%m-%d %H:%M:%S} UTC; Ctrl-C ends."
-    shown = ip_details(details.ip, details.warm_up, now, width).lines
-    told = Cell(one_line(notice), "yellow") if notice else Cell(seen, "dim")
+    told = Cell(one_line(notice), "yellow") if notice else Cell(seen if details else "", "dim")
+    shown = ip_details(details, now, width, height - 1)[: height - 1] if details else ()
     return Lines((*shown, clipped((told,), width)))
 
 
@@ -87,8 +88,9 @@ def waited(details: IPDetails, goal: str, seconds: float, now: datetime, width: 
     ip = details.ip
     share, by, precision = (ip.warmup_percent or 0) / 100, details.warm_up.estimated_warmed_at, ""
     if goal == "provisioned":
-        by = provisioned_by(ip)
-        share, precision = 0.0 if by is None else 1 - (by - now) / PROVISIONING_TIME, " %H:%M UTC"
+        by, precision = provisioned_by(ip), " %H:%M UTC"
+        whole = by - ip.created_at if by and ip.created_at else None
+        share = 1 - (by - now) / whole if by and whole else 0.0
     estimate = "" if by is None else f"  estimated {by:%Y-%m-%d}{by.strftime(precision)}"
     texts = (f"{plain(ip.id)} to be {goal}  ", bar(share, 12), f"  {in_words(seconds)}", estimate)
     # Room for the ^C that the terminal may put behind it: a line that wraps can't be taken back.
@@ -106,8 +108,7 @@ def heading(ip: DedicatedIP, width: int, warm_up: WarmUp | None = None) -> list[
     rest = [Cell("  "), Cell(plain(ip.address or "no address yet")), Cell("  "), status_of(ip)]
     meaning = STATUS_MEANINGS.get(ip.warmup_status or "")
     if warm_up and meaning:
-        is_counting = warm_up.day is not None and ip.warmup_status == "warming"
-        rest.append(Cell(f": {meaning}{f', day {warm_up.day}' if is_counting else ''}"))
+        rest.append(Cell(f": {meaning}{_day_of(ip, warm_up)}"))
     if sum(cell_len(cell.text) for cell in (name, *rest)) <= width:
         return [(name, *rest)]
     return [(name,), clipped(rest, width)]
@@ -121,11 +122,6 @@ def status_of(ip: DedicatedIP) -> Cell:
 def status_style(ip: DedicatedIP) -> str:
     """Return the style that goes with the status."""
     return STATUS_STYLES.get(ip.warmup_status or "", "")
-
-
-def reputation(ip: DedicatedIP) -> str:
-    """Return the reputation in words."""
-    return UNKNOWN if ip.reputation_score is None else f"{ip.reputation_score:g} of 100"
 
 
 def percent_of(ip: DedicatedIP) -> str:
@@ -157,15 +153,36 @@ def _when(time: datetime | None, now: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M} UTC{ago}"
 
 
-def _reputation_gauge(ip: DedicatedIP, width: int) -> list[Line]:
-    score = ip.reputation_score
-    if score is None:
-        return []
-    style = (
-        "green" if score >= _GOOD_REPUTATION else "yellow" if score >= _FAIR_REPUTATION else "red"
-    )
-    gauge = Cell(bar(score / 100, _bar_width(width)), style)
-    return [clipped((label("Reputation"), gauge, Cell(f"  {reputation(ip)}")), width)]
+def score_of(ip: DedicatedIP) -> str:
+    """Return the reputation as it was sent: the API documents no scale of it."""
+    return "" if ip.reputation_score is None else f"{ip.reputation_score:g}"
+
+
+def _history(ip: DedicatedIP, width: int) -> str:
+    """Return the reputation's history as a line, with its first, last and lowest value."""
+    scores = [entry.score for entry in ip.reputation_history]
+    if len(scores) < 2:  # noqa: PLR2004 - one value has no history
+        return ""
+    told = f" {scores[-1]:g}, lowest {min(scores):g}"
+    columns = max(1, min(_LONGEST_HISTORY, width - len(told) - 30, len(scores)))
+    return f"{scores[0]:g} {_sparks(scores, columns)}{told}"
+
+
+def _sparks(values: Sequence[float], columns: int) -> str:
+    """Return a cell for each value, or for the lowest of several."""
+    starts = [len(values) * column // columns for column in range(columns + 1)]
+    lows = [min(values[start:end]) for start, end in pairwise(starts)]
+    least, spread = min(lows), (max(lows) - min(lows)) or 1.0
+    return "".join(_SPARKS[round((low - least) / spread * (len(_SPARKS) - 1))] for low in lows)
+
+
+def _day_of(ip: DedicatedIP, warm_up: WarmUp) -> str:
+    """Return which day of how many it is, where a warm-up runs."""
+    if warm_up.day is None or ip.is_warmed or ip.warmup_status == "suspended":
+        return ""
+    steps = steps_in_order(ip.warmup_schedule)
+    last = steps[-1].day or 0 if steps else 0
+    return f", day {warm_up.day}{f' of {last}' if last >= warm_up.day else ''}"
 
 
 def _warm_up_bar(ip: DedicatedIP, width: int) -> list[Line]:
@@ -181,14 +198,13 @@ def _bar_width(width: int) -> int:
 
 def _outlook(ip: DedicatedIP, warm_up: WarmUp) -> list[tuple[str, str]]:
     """Say whether the warm-up is on schedule, when it may be done, and what to do."""
-    parts, to_do = [], _WHEN_SUSPENDED if ip.warmup_status == "suspended" else ""
-    if warm_up.on_schedule and not ip.is_warmed:
-        parts.append("on schedule")
-    if warm_up.missed_step and not to_do:
+    parts = ["on schedule"] if warm_up.on_schedule else []
+    if warm_up.missed_step and ip.warmup_status != "suspended":
         days = counted(warm_up.behind_days or 0, "day")
         parts.append(f"{days} behind (step of day {warm_up.missed_step.day})")
     if warm_up.estimated_warmed_at:
         parts.append(f"estimated warmed on {warm_up.estimated_warmed_at:%Y-%m-%d}")
+    to_do = _WHEN_SUSPENDED if ip.warmup_status == "suspended" else ""
     return [("Schedule", ", ".join(parts)), ("What to do", to_do)]
 
 
@@ -211,7 +227,7 @@ def _schedule(ip: DedicatedIP, warm_up: WarmUp, width: int) -> list[Line]:
         ("bar", None),
         ("mark", None),
     )
-    titles, *rows = fitting_table(columns, savings, width - len(INDENT)).lines
+    titles, *rows = fitting_table(columns, savings, width - len(INDENT))
     lines: list[Line] = [titles, *_left_out(before, "before"), *rows, *_left_out(after, "after")]
     return [clipped((Cell(INDENT), *line), width) for line in lines]
 
@@ -245,16 +261,19 @@ def _step_bar(step: WarmupStep, width: int) -> Cell:
 
 
 def _mark(step: WarmupStep, warm_up: WarmUp, missed: Sequence[WarmupStep]) -> Cell:
-    """Say in a word where a step is: done, missed, now, over or ahead."""
+    """Say in a word where a step is: done, short, now or ahead."""
     if is_done(step):
         return Cell("✓ done", "green")
+    if not has_day(step):
+        return Cell("")
     if step in missed:
         return Cell("✗ missed", "red")
-    if step == warm_up.current_step:
-        return Cell("▶ now", "bold")
     if not has_day(step) or (warm_up.day is None and warm_up.next_step is None):
         return Cell("")
-    return Cell("· ahead" if (step.day or 0) > (warm_up.day or 0) else "· over", "dim")
+    if (step.day or 0) > (warm_up.day or 0):
+        return Cell("· ahead", "dim")
+    is_now = step == warm_up.current_step and (warm_up.next_step or step.day == warm_up.day)
+    return Cell("▶ now", "bold") if is_now else Cell("· over", "dim")
 
 
 def _blocks(*blocks: Sequence[Line]) -> list[Line]:

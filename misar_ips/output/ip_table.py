@@ -1,17 +1,15 @@
-"""What a terminal shows: pure functions from facts to lines of styled text.
+"""The account on a terminal: a table of its IPs, what they sum up to, what a release would lose.
 
-Every text from the server is made plain here, and no line is wider than the terminal, but for an
-id, which is never cut: it is what the next command needs.
+No line is wider than the terminal, but for an id, which is never cut: it is what the next command
+needs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from misar_ips.api.models import DedicatedIP, whole_days
-from misar_ips.api.warmup import IPDetails, warm_up_of
+from misar_ips.api.models import whole_days
 from misar_ips.output.drawing import (
     UNKNOWN,
     Cell,
@@ -19,7 +17,6 @@ from misar_ips.output.drawing import (
     Line,
     Lines,
     Saving,
-    counted,
     facts_of,
     fitting_table,
     folded,
@@ -27,56 +24,57 @@ from misar_ips.output.drawing import (
 )
 from misar_ips.output.ip_details import (
     heading,
-    ip_details,
     percent_of,
     progress_bar,
-    reputation,
+    score_of,
     status_of,
     status_style,
 )
-from misar_ips.safe_text import plain
+from misar_ips.safe_text import counted, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from misar_ips.results import Result
+    from misar_ips.api.models import DedicatedIP
+    from misar_ips.api.warmup import IPDetails
+
+_WIDE = 100  # columns; from there on the table has what only the details tell
+_MOST_NAMES = 3  # of IPs without a known limit
 
 
-def of(value: Result, now: datetime, width: int) -> Lines:
-    """Return the view of a command's result."""
-    if isinstance(value, IPDetails):
-        return ip_details(value.ip, value.warm_up, now, width)
-    values = value if isinstance(value, Sequence) else ()
-    if ips := [each for each in values if isinstance(each, DedicatedIP)]:
-        return Lines((*ip_table(ips, now, width).lines, *account_lines(ips, now, width)))
-    from misar_ips.output import views as result_view
-
-    return result_view.of(value, now, width)
+def account(listed: Sequence[IPDetails], now: datetime, width: int) -> Lines:
+    """Return the IPs as a table, and below it what they sum up to."""
+    return Lines((*ip_table(listed, now, width), *account_lines(listed, width)))
 
 
-def ip_table(ips: Sequence[DedicatedIP], now: datetime, width: int) -> Lines:
+def ip_table(listed: Sequence[IPDetails], now: datetime, width: int) -> Lines:
     """Return a table with one row an IP; where it is too wide, columns shrink, then drop."""
+    ips = [each.ip for each in listed]
     columns = {
         "id": Column("ID", tuple(Cell(plain(ip.id), "bold") for ip in ips)),
         "address": text_column("ADDRESS", (ip.address for ip in ips)),
         "rdns": text_column("RDNS", (ip.rdns for ip in ips)),
         "pool": text_column("POOL", (ip.pool for ip in ips)),
-        "status": Column("STATUS", tuple(_marked_status(ip, now) for ip in ips)),
+        "status": Column("STATUS", tuple(_marked_status(each) for each in listed)),
         "warm-up": _warm_up_column(ips, bar_width=10),
         "age": Column("AGE", tuple(Cell(_age(ip, now), "dim") for ip in ips), to_the_right=True),
     }
-
+    if width >= _WIDE and any(each.error is None for each in listed):
+        columns["reputation"] = _detail_column("REPUTATION", listed, score_of)
+        columns["today"] = _detail_column("TODAY", listed, _limit)
     # What is dropped first is what `show` tells as well and what a reader misses least.
     savings: tuple[Saving, ...] = (
         ("warm-up", _warm_up_column(ips, bar_width=5)),
         ("age", None),
-        ("rdns", 12),
-        ("pool", 13),
-        ("status", 11),
-        ("rdns", None),
+        ("rdns", 10),
         ("pool", 8),
-        ("pool", None),
         ("warm-up", _warm_up_column(ips, bar_width=0)),
+        ("status", 11),
+        ("pool", None),
+        ("reputation", None),
+        ("today", None),
+        ("rdns", None),
         ("address", 15),
         ("warm-up", None),
         ("address", None),
@@ -85,25 +83,39 @@ def ip_table(ips: Sequence[DedicatedIP], now: datetime, width: int) -> Lines:
     return fitting_table(columns, savings, width)
 
 
-def account_lines(ips: Sequence[DedicatedIP], now: datetime, width: int) -> list[Line]:
+def account_lines(listed: Sequence[IPDetails], width: int) -> list[Line]:
     """Sum the account up: IPs by status, today's limit, and when the next is estimated warmed.
 
-    A limit or an estimate that the server did not tell enough for is left out of it.
+    An estimate that the server did not tell enough for is left out of it.
     """
-    statuses = Counter(ip.warmup_status or "unknown" for ip in ips)
+    statuses = Counter(each.ip.warmup_status or "unknown" for each in listed)
     parts = [f"{number} {plain(status)}" for status, number in statuses.items()]
-    limits = [ip.daily_limit for ip in ips if ip.daily_limit is not None]
-    if limits:
-        at_least = "" if len(limits) == len(ips) else "at least "
-        parts.append(f"{at_least}{counted(sum(limits), 'message')} today")
-    marked = sum(_needs_care(ip, now) for ip in ips)
+    parts += _may_send([each.ip for each in listed])
+    marked = sum(_needs_care(each) for each in listed)
     if marked:
         parts.append(f"{marked} behind schedule or suspended (!)")
-    ends = [warm_up_of(ip, now).estimated_warmed_at for ip in ips]
+    unread = sum(each.error is not None for each in listed)
+    if unread:
+        parts.append(f"{unread} not read (?)")
+    ends = [each.warm_up.estimated_warmed_at for each in listed]
     known = [end for end in ends if end is not None]
     if known:
         parts.append(f"next estimated warmed on {min(known):%Y-%m-%d}")
     return [(), *((Cell(line, "dim"),) for line in folded(", ".join(parts), width))]
+
+
+def _may_send(ips: Sequence[DedicatedIP]) -> list[str]:
+    """Return what may be sent today; a limit that is not known counts 0 and is named."""
+    able = [ip for ip in ips if ip.can_send]
+    unknown = [plain(ip.id) for ip in able if ip.daily_limit is None]
+    total = sum(ip.daily_limit or 0 for ip in able)
+    if len(unknown) == len(able):
+        return []
+    if not unknown:
+        return [f"may send {counted(total, 'message')} today"]
+    names = ", ".join(unknown[:_MOST_NAMES])
+    more = f" and {len(unknown) - _MOST_NAMES} more" if len(unknown) > _MOST_NAMES else ""
+    return [f"may send at least {counted(total, 'message')} today (no limit known: {names}{more})"]
 
 
 def losses(ip: DedicatedIP, now: datetime, width: int, *, last_of_pool: bool) -> Lines:
@@ -113,19 +125,33 @@ def losses(ip: DedicatedIP, now: datetime, width: int, *, last_of_pool: bool) ->
         ("Pool", plain(ip.pool or UNKNOWN)),
         ("Last of pool", "yes, sends fall back to the shared pool" if last_of_pool else ""),
         ("Warm-up", percent_of(ip) or UNKNOWN),
-        ("Reputation", reputation(ip)),
+        ("Reputation", score_of(ip) or UNKNOWN),
         _started(ip, now),
     ]
     return Lines((*heading(ip, width), *facts_of(facts, width), ()))
 
 
-def _marked_status(ip: DedicatedIP, now: datetime) -> Cell:
-    status = status_of(ip)
-    return status._replace(text=f"{status.text} !") if _needs_care(ip, now) else status
+def _marked_status(listed: IPDetails) -> Cell:
+    status = status_of(listed.ip)
+    mark = " !" if _needs_care(listed) else " ?" if listed.error else ""
+    return status._replace(text=f"{status.text}{mark}")
 
 
-def _needs_care(ip: DedicatedIP, now: datetime) -> bool:
-    return ip.warmup_status == "suspended" or warm_up_of(ip, now).missed_step is not None
+def _needs_care(listed: IPDetails) -> bool:
+    is_suspended = listed.ip.warmup_status == "suspended"
+    return is_suspended or listed.warm_up.missed_step is not None
+
+
+def _detail_column(
+    title: str, listed: Sequence[IPDetails], text_of: Callable[[DedicatedIP], str]
+) -> Column:
+    """Return a column of what only an IP's details have."""
+    cells = (Cell("?" if each.error else text_of(each.ip) or UNKNOWN) for each in listed)
+    return Column(title, tuple(cells), to_the_right=True)
+
+
+def _limit(ip: DedicatedIP) -> str:
+    return "" if ip.daily_limit is None else f"{ip.daily_limit:,}"
 
 
 def _warm_up_column(ips: Sequence[DedicatedIP], bar_width: int) -> Column:

@@ -1,66 +1,62 @@
-"""Displays that change while they are looked at: an IP that is watched, a goal that is waited for.
-
-On a terminal they are drawn in place; elsewhere they are lines, written when something changes.
-"""
+"""A place on the terminal that is drawn again and again while it is looked at, gone in the end."""
 
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
-from typing import TYPE_CHECKING, NoReturn, Self
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Self
 
-from misar_ips.safe_text import one_line
-from misar_ips.times import in_words
+from misar_ips.errors import OutputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
+    from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
 
-    from rich.console import Console, RenderableType
+    from misar_ips.output.drawing import Lines
+    from misar_ips.output.streams import Stream
 
-    from misar_ips.api.warmup import IPDetails
-    from misar_ips.output.writer import Output
-
-_SHOW_CURSOR, _LEAVE_SCREEN = "\x1b[?25h", "\x1b[?1049l"
-_REFRESHES = 4  # a second; that soon a resized terminal is drawn anew
+_HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+_ENTER_SCREEN, _LEAVE_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
+_ERASE_LINE = "\r\x1b[2K"
+_TOP_LEFT = "\x1b[H"
+_PAUSE = 0.25  # seconds; that soon a resized terminal is drawn anew
 
 
 class InPlace:
-    """A place on a terminal that is drawn again and again, and is gone in the end.
+    """The whole terminal or one line of it, for what ``draw`` returns.
 
-    Without a ``console`` there is no such place: drawing then does nothing, and ``is_there`` says
-    so.
+    Without a ``stream`` there is no such place: drawing then does nothing, and ``is_there`` says
+    so. It is first drawn after a ``delay`` in seconds, or when it is refreshed. Whatever ends or
+    stops the program, the terminal is given back first.
     """
 
     def __init__(
-        self, console: Console | None, draw: Callable[[], RenderableType], *, full_screen: bool
+        self,
+        stream: Stream | None,
+        draw: Callable[[], Lines],
+        *,
+        full_screen: bool = False,
+        delay: float = 0.0,
     ) -> None:
-        self.is_there = console is not None
-        self._full_screen = full_screen
-        if console is not None:
-            from rich.live import Live
-
-            self._live = Live(
-                console=console,
-                get_renderable=draw,
-                screen=full_screen,
-                transient=True,
-                refresh_per_second=_REFRESHES,
-                redirect_stdout=False,
-                redirect_stderr=False,
-                vertical_overflow="crop",
-            )
+        self.is_there = stream is not None
+        self.is_full_screen = full_screen
+        self._stream = stream
+        self._draw = draw
+        self._delay = delay
+        self._taken = False
+        self._shown: object = None
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._opened = ExitStack()
 
     def __enter__(self) -> Self:
-        if self.is_there:
-            self._usual_end = signal.signal(signal.SIGTERM, _end_in_order)
+        if self._stream is not None:
             try:
-                self._live.start()
+                self._opened.enter_context(stoppable(self._give_back, self._draw_anew))
+                threading.Thread(target=self._keep_drawing, daemon=True).start()
             except BaseException:
-                with suppress(Exception):  # rich may be half-way in
-                    self._live.stop()
-                self._give_back()
+                self.close()
                 raise
         return self
 
@@ -70,103 +66,99 @@ class InPlace:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self.is_there:
-            try:
-                self._live.stop()
-            except BaseException:
-                self._give_back()
-                raise
-            signal.signal(signal.SIGTERM, self._usual_end)
+        self.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something else that is written would come in between."""
+        return self.is_there and not self._over.is_set()
+
+    def close(self) -> None:
+        """Give the terminal back for good."""
+        self._over.set()
+        self._give_back()
+        self._opened.close()
 
     def refresh(self) -> None:
-        """Draw what has changed at once."""
-        if self.is_there:
-            self._live.refresh()
+        """Draw at once, if the terminal is ours and shows something else."""
+        if self._stream is None:
+            return
+        with self._lock:
+            if self._over.is_set() or not self._stream.is_in_foreground:
+                return
+            text = self._text(self._stream)
+            if not self._taken:
+                self._taken = True
+                self._stream.write(_HIDE_CURSOR + _ENTER_SCREEN * self.is_full_screen)
+            elif text == self._shown:
+                return
+            self._stream.write(text)
+            self._shown = text
 
     def print_above(self, text: str) -> None:
-        """Leave a line of text that stays when the place is gone."""
-        self._live.console.print(text, markup=False, highlight=False)
+        """Leave lines of text that stay when the place is gone."""
+        if self._stream is not None:
+            with self._lock:
+                self._stream.write(_ERASE_LINE * self._taken + text)
+                self._shown = None
+                if self._taken:
+                    self.refresh()
+
+    def _draw_anew(self) -> None:
+        with self._lock:
+            self._shown = None
+            self.refresh()
+
+    def _text(self, stream: Stream) -> str:
+        from misar_ips.output.drawing import as_text
+
+        height = stream.height if self.is_full_screen else 1
+        lines = as_text(self._draw(), coloured=stream.has_colour).splitlines()[:height]
+        left = [""] * (height - len(lines))
+        # Erased before it is written: behind a line that fills its row it would lose its end.
+        drawn = "\n".join(f"{_ERASE_LINE}{line}" for line in (*lines, *left))
+        return _TOP_LEFT * self.is_full_screen + drawn
 
     def _give_back(self) -> None:
-        """Write what rich may have been kept from writing, by Ctrl-C in the middle of it."""
-        self._live.console.file.write(_SHOW_CURSOR)
-        if self._full_screen:
-            self._live.console.file.write(_LEAVE_SCREEN)
+        # A terminal that is gone needs nothing back, and is no reason to end with another error.
+        with self._lock, suppress(BrokenPipeError, OutputError):
+            if self._stream is not None and self._taken:
+                taken = _LEAVE_SCREEN if self.is_full_screen else _ERASE_LINE
+                self._stream.write(_SHOW_CURSOR + taken)
+                self._taken = False
+
+    def _keep_drawing(self) -> None:
+        """Draw now and then, for times that pass and terminals that are resized or come back."""
+        # What goes wrong here goes wrong where the main thread draws as well, which tells of it.
+        with suppress(Exception):
+            pause = self._delay
+            while not self._over.wait(pause):
+                self.refresh()
+                pause = _PAUSE
 
 
-def _end_in_order(number: int, _frame: FrameType | None) -> NoReturn:
-    """End as a signal asks for, but give the terminal back on the way out."""
-    raise SystemExit(128 + number)  # what shells make of a program that a signal has ended
+@contextmanager
+def stoppable(give_back: Callable[[], None], take_again: Callable[[], None]) -> Iterator[None]:
+    """Give the terminal back when Ctrl-Z stops the program, and take it again once it goes on.
 
+    ``take_again`` may be called when it was not given back: not every stop comes from Ctrl-Z.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTSTP) != signal.SIG_DFL:
+        yield  # another thread may not heed signals; who ignores this one wants no stop
+        return
 
-class Watching:
-    """An IP that is shown anew whenever something about it has changed."""
+    def stop(number: int, _frame: FrameType | None) -> None:
+        give_back()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)  # here the program stops, and here it goes on
+        signal.signal(number, stop)
+        take_again()
 
-    def __init__(self, output: Output) -> None:
-        self._output = output
-        self._details: IPDetails | None = None
-        self._notice = ""
-        self.place = output.in_place(self._draw, full_screen=True)
-
-    def details(self, details: IPDetails) -> None:
-        """Show the IP as it is now."""
-        has_changed = details != self._details
-        self._details, self._notice = details, ""
-        if has_changed and not self.place.is_there:
-            self._output.change(details)
-        self.place.refresh()
-
-    def notice(self, text: str) -> None:
-        """Say what stands in the way; what was seen last stays."""
-        self._notice = text
-        if not self.place.is_there:
-            self._output.note(text)
-        self.place.refresh()
-
-    def _draw(self, now: datetime, width: int) -> RenderableType:
-        from misar_ips.output.ip_details import watched
-
-        return "" if self._details is None else watched(self._details, self._notice, now, width)
-
-
-class Waiting:
-    """A goal that is waited for: a progress bar, or a line at the start and one at the end."""
-
-    def __init__(self, output: Output, ip_id: str, goal: str, clock: Callable[[], float]) -> None:
-        self._output = output
-        self._ip_id = ip_id
-        self._goal = goal
-        self._clock = clock
-        self._began = clock()
-        self._details: IPDetails | None = None
-        self.place = output.in_place(self._draw, full_screen=False)
-
-    def progress(self, details: IPDetails) -> None:
-        """Show how far the IP has come."""
-        is_first = self._details is None
-        self._details = details
-        if is_first and not self.place.is_there:
-            estimate = details.warm_up.estimated_warmed_at
-            when = f", estimated warmed on {estimate:%Y-%m-%d}" if estimate else ""
-            self._output.note(f"Waiting for {self._ip_id} to be {self._goal}{when}.")
-        self.place.refresh()
-
-    def notice(self, text: str) -> None:
-        """Tell of something that the one who waits should know."""
-        if self.place.is_there:
-            self.place.print_above(f"Warning: {one_line(text)}")
-        else:
-            self._output.warning(text)
-
-    def reached(self) -> None:
-        """Say that it is there."""
-        if not self.place.is_there:
-            elapsed = in_words(self._clock() - self._began)
-            self._output.note(f"{self._ip_id} is {self._goal} after {elapsed}.")
-
-    def _draw(self, now: datetime, width: int) -> RenderableType:
-        from misar_ips.output.ip_details import waited
-
-        if self._details is None:
-            return ""
-        return waited(self._details, self._goal, self._clock() - self._began, now, width)
+    before = signal.signal(signal.SIGCONT, lambda *_: take_again())
+    signal.signal(signal.SIGTSTP, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        signal.signal(signal.SIGCONT, before)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from misar_ips.output.drawing import Cell, Line
+from misar_ips.output.drawing import INDENT, Cell, Line, folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
 
 _RISING = " ▁▂▃▄▅▆▇█"  # eighths of a cell
 _AHEAD, _AXIS, _TODAY = "░", "┤", "▲"
-_LEGEND = "messages a day: █ sent, ░ allowed"
+_LEGEND = "Messages a day: █ sent, ░ allowed; straight between steps."
+_HEIGHTS = range(3, 7)  # lines, without the legend and the days
 _WIDEST = 56  # cells: two for each day of the usual four weeks
 _NARROWEST = 20  # cells; a smaller plot says nothing
 _SENT_STYLE, _AHEAD_STYLE = "green", "dim"
 
 
 def ramp_plot(
-    steps: Sequence[WarmupStep], today: int | None, limit: int | None, width: int, height: int
+    steps: Sequence[WarmupStep], today: int | None, limit: int | None, width: int, room: int
 ) -> list[Line]:
-    """Return the plot of steps in the order of their days: ``height`` lines, and one with the days.
+    """Return the plot of steps in the order of their days, in as many lines as there is room for.
 
     ``today`` is the day of the warm-up, ``limit`` what may be sent on it. Nothing is given where
     there is nothing to plot, or no room.
@@ -44,6 +45,8 @@ def ramp_plot(
         return []
     if today is not None and limit is not None and limits[0][0] <= today <= limits[-1][0]:
         limits = sorted([*(point for point in limits if point[0] != today), (today, limit)])
+    legend = folded(_LEGEND, width - len(INDENT))
+    height = min(max(room - len(legend) - 1, _HEIGHTS[0]), _HEIGHTS[-1])
     days = _spread(limits[0][0], limits[-1][0], columns)
     eighths = 8 * height / highest
     allowed = [min(height * 8, _between(limits, day) * eighths) for day in days]
@@ -55,16 +58,8 @@ def ramp_plot(
     plot: list[Line] = [
         (Cell(f"{text}{_AXIS}", "dim"), *cells) for text, cells in zip(margin, rows, strict=True)
     ]
-    marks = _marks(steps, today, days)
-    return [_with_legend(plot[0]), *plot[1:], (Cell(" " * (len(scale) + 1)), Cell(marks, "dim"))]
-
-
-def _with_legend(line: Line) -> Line:
-    """Put the legend into the plot's highest line, where the ramp leaves it free."""
-    axis, first, *others = line
-    if first.text.strip() or len(first.text) < len(_LEGEND) + 2:
-        return line
-    return (axis, Cell(f" {_LEGEND}".ljust(len(first.text)), "dim"), *others)
+    marks = Cell(" " * (len(scale) + 1)), Cell(_marks(steps, today, days), "dim")
+    return [*((Cell(INDENT), Cell(line, "dim")) for line in legend), *plot, marks]
 
 
 def _row(used: Sequence[float], allowed: Sequence[float], floor: int) -> Iterator[Cell]:
@@ -94,9 +89,7 @@ def _spread(first: float, last: float, columns: int) -> list[float]:
 
 def _marks(steps: Sequence[WarmupStep], today: int | None, days: Sequence[float]) -> str:
     """Return the line under the plot: today's mark, and the steps' days where there is room."""
-    marks = (
-        [(today, f"{_TODAY} {today}")] if today is not None and days[0] <= today <= days[-1] else []
-    )
+    marks = [(today, f"{_TODAY} {today}")] if today and days[0] <= today <= days[-1] else []
     marks += [(step.day, f"{step.day}") for step in (steps[0], steps[-1], *steps) if step.day]
     line = " " * len(days)
     for day, text in marks:

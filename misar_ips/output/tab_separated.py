@@ -6,30 +6,36 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from misar_ips.api.models import DedicatedIP
+from misar_ips.api.warmup import IPDetails
 from misar_ips.safe_text import plain
 from misar_ips.times import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from misar_ips.api.warmup import IPDetails
     from misar_ips.results import ChangedIP, CheckedIP, Finding, ProfileEntry, Release, Result
 
 
 def lines_of(value: Result, *, brief: bool = False) -> Iterator[str]:
     """Return a result's lines; ``brief``: one line for an IP instead of one for each field."""
-    for each in value if isinstance(value, Sequence) else [value]:
+    if not isinstance(value, Sequence):
+        yield from _lines(value, brief=brief)
+        return
+    for each in value:
         if isinstance(each, DedicatedIP):
             yield _tabbed(_list_columns(each))
+        elif isinstance(each, IPDetails):
+            yield _tabbed((*_list_columns(each.ip), *_columns_of_details(each)))
         else:
-            yield from _lines(each, brief=brief)
+            yield from _lines(each)
 
 
 def _lines(
-    value: IPDetails | ChangedIP | CheckedIP | Release | Finding | ProfileEntry, *, brief: bool
+    value: IPDetails | ChangedIP | CheckedIP | Release | Finding | ProfileEntry,
+    *,
+    brief: bool = False,
 ) -> Iterator[str]:
     # Here, because a long list that a script reads has none of these.
-    from misar_ips.api.warmup import IPDetails
     from misar_ips.results import ChangedIP, Finding, ProfileEntry, Release
 
     if isinstance(value, IPDetails) and not brief:
@@ -65,6 +71,14 @@ def _list_columns(ip: DedicatedIP) -> tuple[object, ...]:
         ip.warmup_percent,
         rfc3339(ip.created_at),
     )
+
+
+def _columns_of_details(details: IPDetails) -> tuple[object, ...]:
+    """Return what `list --details` appends, "?" where it could not be read."""
+    ip, warm_up = details.ip, details.warm_up
+    if details.error:
+        return ("?",) * 4
+    return ip.daily_limit, ip.reputation_score, warm_up.day, warm_up.behind_days
 
 
 def _detail_lines(ip: DedicatedIP) -> Iterator[str]:

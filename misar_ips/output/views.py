@@ -1,7 +1,4 @@
-"""What a terminal shows of results that are no IPs: changes, releases, profiles, findings, checks.
-
-Apart from the views of IPs, because `list` and `show` are to be fast and have none of these.
-"""
+"""What a terminal shows of a command's result, whatever that is."""
 
 from __future__ import annotations
 
@@ -10,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from misar_ips.output.check_report import MARKS, check_lines
+from misar_ips.api.warmup import IPDetails
 from misar_ips.output.drawing import (
+    MARKS,
     Cell,
     Column,
     Line,
@@ -22,24 +20,39 @@ from misar_ips.output.drawing import (
     folded,
     text_column,
 )
-from misar_ips.output.ip_details import ip_summary
-from misar_ips.results import ChangedIP, CheckedIP, Finding, ProfileEntry, Release
 from misar_ips.safe_text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from misar_ips.results import Result
+    from misar_ips.results import Finding, ProfileEntry, Release, Result
 
 _FINDING_WIDTH = 17  # cells before what is said of a finding: mark, name, gap
 
 
-def of(value: Result, now: datetime, width: int) -> Lines:
-    """Return the view of a command's result."""
-    if isinstance(value, ChangedIP):
-        return ip_summary(value.ip, now, width)
+def view_of(value: Result, now: datetime, width: int) -> Lines:
+    """Return what a terminal of that width shows of a command's result."""
+    if isinstance(value, IPDetails):
+        from misar_ips.output.ip_details import ip_details
+
+        return ip_details(value, now, width)
     values = value if isinstance(value, Sequence) else [value]
+    if listed := [each for each in values if isinstance(each, IPDetails)]:
+        from misar_ips.output.ip_table import account
+
+        return account(listed, now, width)
+    return _other_view(values, now, width)
+
+
+def _other_view(values: Sequence[object], now: datetime, width: int) -> Lines:
+    # Apart, because `list` and `show` are to be fast and have none of these.
+    from misar_ips.output.check_report import check_lines
+    from misar_ips.output.ip_details import ip_summary
+    from misar_ips.results import ChangedIP, CheckedIP, Finding, ProfileEntry, Release
+
+    if changed := [each for each in values if isinstance(each, ChangedIP)]:
+        return ip_summary(changed[0].ip, now, width)
     if entries := [each for each in values if isinstance(each, ProfileEntry)]:
         return profile_table(entries, width)
     if releases := [each for each in values if isinstance(each, Release)]:

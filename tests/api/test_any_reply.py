@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.api.test_models import FIELDS, ip_like, json_values
 from tests.conftest import KEY
-from tests.output.test_views import cells
+from tests.output.shown import cells
 
 if TYPE_CHECKING:
     from tests.conftest import Ran, World

@@ -13,7 +13,7 @@ from tests.commands.checked import BRIEF, HEALTHY, NETWORK, check, found_by, sta
 from tests.conftest import Ran, World
 from tests.dns.server import DNSServer
 from tests.reference import NO_RESOLVER
-from tests.test_terminal import CTRL_C, TerminalRun
+from tests.terminal.conftest import CTRL_C, TerminalRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,7 +24,7 @@ ip_abc123  198.51.100.42  warming
   PTR hostname   mail.yourdomain.com
   Pool           marketing
   Warm-up        62%
-  Reputation     84 of 100
+  Reputation     84
   Created        17 days ago
 
 """
@@ -33,7 +33,7 @@ ip_def456  198.51.100.17  warmed
   PTR hostname   tx.yourdomain.com
   Pool           transactional
   Warm-up        100%
-  Reputation     98 of 100
+  Reputation     98
   Provisioned    78 days ago
 
 """
@@ -47,7 +47,7 @@ ip_jkl012  198.51.100.131  not_started
 
 """
 LAST_OF_POOL = "  Last of pool   yes, sends fall back to the shared pool\n"
-CANCELLED = "Error: Nothing was changed.\n"
+CANCELLED = "Cancelled; nothing was changed.\n"
 RELEASED_WARMING = "ip_abc123\t198.51.100.42\ttrue\n"
 RELEASED_WARMED = "ip_def456\t198.51.100.17\ttrue\n"
 SUPPORT_HINT = (
@@ -181,7 +181,7 @@ def test_yes_answers_the_question(world: World) -> None:
 
 def test_a_refused_question_as_json(world: World) -> None:
     ran = world.run("release", WARMING, "--json", stdin="n\n", terminal="in err")
-    cancelled = '{"error": {"code": "cancelled", "message": "Nothing was changed."}}\n'
+    cancelled = '{"error": {"code": "cancelled", "message": "Cancelled; nothing was changed."}}\n'
     assert ran == Ran(1, "", f"{LOSSES_OF_WARMING}Release ip_abc123? [y/N] {cancelled}")
 
 

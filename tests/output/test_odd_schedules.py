@@ -38,14 +38,14 @@ def rows(ran: Ran) -> list[str]:
 def test_of_a_long_schedule_steps_without_a_day_do_not_move_what_is_shown(world: World) -> None:
     undated = [{"limit": 5, "sent": 0, "done": False}] * 12
     shown = rows(run(world, "show ip_1", warmup_schedule=[*undated, *STEPS]))
-    assert shown[0] == "… 2 steps before"
-    assert shown[4:6] == ["6 600 600 " + "█" * 30 + " ✓ done", "7 700 0 ▶ now"]
+    assert shown[0] == "… 3 steps before"
+    assert shown[3:5] == ["6 600 600 " + "█" * 30 + " ✓ done", "7 700 0 ▶ now"]
     assert shown[-1] == "… 22 steps after"
 
 
 def test_before_the_first_step_all_are_ahead_and_today_is_not_in_the_plot(world: World) -> None:
     ran = run(world, "show ip_1", warmup_day=2, warmup_schedule=STEPS[9:])
-    assert [row.rpartition(" ")[2] for row in rows(ran)[:-1]] == ["ahead"] * 8
+    assert [row.rpartition(" ")[2] for row in rows(ran)[:-1]] == ["ahead"] * 7
     assert "day 2" in ran.stdout
     assert "▲" not in ran.stdout
 

@@ -1,0 +1,74 @@
+"""What `misar-ips request` does: it orders an IP, and may wait until that is provisioned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from misar_ips.errors import MisarError
+from misar_ips.results import ChangedIP
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from misar_ips.api.warmup import IPDetails
+    from misar_ips.dns.nameservers import Nameserver
+    from misar_ips.session import Session
+
+_LABELS = {"pool": "pool", "rdns": "rDNS"}
+
+
+def request(  # noqa: PLR0913 - what may be said of an order
+    session: Session,
+    pool: str | None,
+    rdns: str | None,
+    nameservers: Sequence[Nameserver] | None,
+    *,
+    wait: bool,
+    asks: bool,
+) -> None:
+    """Order an IP, after a look at its rDNS name with ``nameservers`` unless they are None.
+
+    Where nothing is said of the order it ``asks`` first, if somebody is there.
+
+    Raises:
+        CancelledError: the answer was not yes; nothing was ordered.
+    """
+    from misar_ips.commands.check import warn_of_rdns
+
+    output = session.output
+    if asks and not (pool or rdns or wait) and output.questions.can_be_asked:
+        output.questions.confirm("Order a new dedicated IP, for the pool that MisarMail chooses?")
+    if nameservers is not None:
+        warn_of_rdns(session, rdns, None, nameservers)
+    requested = session.client.request(pool=pool, rdns=rdns)
+    message = requested.message or f"Ordered {requested.ip.id}."
+    for name, shown in requested.different.items():
+        ordered = pool if name == "pool" else rdns
+        output.warning(
+            f"MisarMail shows {_LABELS[name]} `{shown}` for {requested.ip.id}, "
+            f"not `{ordered}` as ordered."
+        )
+    if wait:
+        output.note(message)
+        output.result(_provisioned(session, requested.ip.id), brief=True)
+    else:
+        output.result(ChangedIP(requested.ip))
+        output.note(message)
+
+
+def _provisioned(session: Session, ip_id: str) -> IPDetails:
+    """Wait until an IP that was just ordered is provisioned, and return it.
+
+    Raises:
+        MisarError: waiting failed; the error says that the IP was ordered all the same.
+    """
+    from misar_ips.commands.wait import wait_for
+
+    try:
+        return wait_for(session, ip_id, "provisioned")
+    except MisarError as error:
+        # Whoever repeats a command because it failed would order, and pay for, a second IP.
+        go_on = session.command_for("wait", ip_id, "--for", "provisioned")
+        raise error.with_context(
+            f"{ip_id} was ordered.", hint=f"Don't order again; go on waiting with `{go_on}`."
+        ) from error
