@@ -110,10 +110,8 @@ def read_request(connection: socket.socket) -> bytes:
 
 def play(part: Part, connection: socket.socket) -> None:
     if isinstance(part, bytes):
+        # Then it is closed, and not waited for the other side: that may keep its end for long.
         connection.sendall(part)
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_WR)
-            connection.recv(1)  # until the other side has read all
     else:
         part(connection)
 

@@ -252,21 +252,6 @@ class TestTheDeadline:
 
         assert len(server.received) == 2
 
-    def test_one_reply_after_another_has_all_the_time(self, connect: Connect) -> None:
-        two = [httpx.Response(200, json=[])]
-
-        def answer(connection: socket.socket) -> None:
-            for _ in range(3):
-                drip(NO_IPS[:-2], NO_IPS[-2:], connection)
-                if not read_request(connection):
-                    return
-
-        with Listener(answer) as server:
-            client = connect(server.base_url, timeout=5)
-            assert [client.list() for _ in range(3)] == [(), (), ()]
-
-        assert len(server.received) == len(two)
-
     def test_patience_is_for_the_handshake_too(self, connect: Connect) -> None:
         heard: list[bytes] = []
 
