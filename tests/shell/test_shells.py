@@ -51,6 +51,9 @@ class Shell:
     def _write_prompt(self, home: Path) -> None:
         fish = home / ".config/fish"
         fish.mkdir(parents=True, exist_ok=True)
+        # Without it fish reads every man page of the machine at its first start, for minutes, and
+        # does so in the background, long after the test has ended.
+        (home / ".local/share/fish/generated_completions").mkdir(parents=True, exist_ok=True)
         greeting = f"function fish_prompt; echo -n '{self.PROMPT}'; end\nset fish_greeting\n"
         (fish / "config.fish").write_text(greeting)
         (home / ".bashrc").write_text(f"PS1='{self.PROMPT}'\nbind 'set page-completions off'\n")
