@@ -105,6 +105,8 @@ class Stream:
                 drawn = text.translate(_PLAIN_DRAWING)
                 self.file.write(drawn.encode(encoding, "backslashreplace").decode(encoding))
             self.file.flush()
+        except RuntimeError:  # a signal came in the middle of another write: past its buffer
+            os.write(self.file.fileno(), text.encode(self.file.encoding, "backslashreplace"))
         except BrokenPipeError:
             self.abandon()
             raise
