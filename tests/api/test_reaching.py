@@ -98,7 +98,7 @@ class TestReachingTheServer:
 
     @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
     def test_a_timeout_that_is_none(self, timeout: float) -> None:
-        with pytest.raises(ConfigError, match=r"^The timeout "):
+        with pytest.raises(UsageError, match=r"^The timeout "):
             Client(KEY, timeout=timeout)
 
     def test_a_reply_of_ten_mebibytes_is_read_and_a_larger_one_is_not(
