@@ -77,13 +77,14 @@ NO_SCOPE = "API key does not have 'ips' scope (HTTP 403)"
 SCOPE = "Give the key the scope `ips` in MisarMail's settings."
 DROPPED = "the connection to api.misar.io was lost (Connection dropped.)"
 TOO_LONG = "api.misar.io took too long to answer"
-PAGE = "A proxy or firewall may stand in between. Is the base URL right?"
+UPGRADE = "Your plan is not named; upgrade at your account page."
+PAGE = "a web page answered in its place, from a proxy or firewall perhaps (HTTP 502)"
 NO_JSON = "is not valid JSON"
 
 FAULTS = {
     "400": refused(8, "Validation failed: Refused by a fault of the emulator. (HTTP 400)"),
     "401": refused(4, NOT_ACCEPTED, NEW_KEY),
-    "402": refused(1, phrase(402), LATER),
+    "402": refused(5, phrase(402), UPGRADE),
     "403": refused(4, NO_SCOPE, SCOPE),
     "404": refused(6, "Dedicated IP not found (HTTP 404)", LIST_HINT),
     "405": refused(8, phrase(405)),
@@ -101,7 +102,7 @@ FAULTS = {
     "502": passing(1, phrase(502)),
     "503": passing(1, phrase(503)),
     "504": passing(1, phrase(504)),
-    "html": passing(1, "a web page answered in its place (HTTP 502)", PAGE),
+    "html": passing(1, PAGE, BASE_URL),
     "501": broken(phrase(501)),
     "520": broken("Status 520 (HTTP 520)"),
     "599": broken("Status 599 (HTTP 599)"),
@@ -151,6 +152,7 @@ def test_a_read_tells_what_happened(story: Story, kind: str) -> None:
 CODES = {
     1: {"api_error", "invalid_response"},
     4: {"unauthorized", "forbidden"},
+    5: {"plan_limit"},
     6: {"not_found"},
     7: {"rate_limited"},
     8: {"rejected"},
@@ -164,15 +166,17 @@ def test_an_order_tells_what_came_of_it(story: Story, kind: str) -> None:
     fault = FAULTS[kind]
     story.server.follow(f"POST: {kind}")
     ran = story.run("request --pool cold --json --debug")
-    error = json.loads(ran.stderr.splitlines()[-1])["error"] if ran.code else {}
     told = f"Could not order an IP: {fault.reason}"
-    sent = [line.split()[1] for line in ran.stderr.splitlines() if " https://" in line]
+    said = [json.loads(line) for line in ran.stderr.splitlines()]
+    log = [each["debug"]["message"] for each in said if "debug" in each]
+    sent = [line.split()[0] for line in log if " https://" in line]
     assert sent == story.log.replace("LIST", "GET").replace(".", "").split()
     if fault.order == "done":
         assert json.loads(ran.stdout)["id"] == story.new_ip
         is_lost = fault.code != 0
         assert (ran.code, story.log) == (0, "LIST POST LIST" if is_lost else "LIST POST")
         return
+    error = said[-1]["error"]
     assert (ran.stdout, story.changes) == ("", "")
     assert error["code"] in CODES[ran.code]
     if fault.order == "unknown":

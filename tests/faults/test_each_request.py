@@ -37,6 +37,10 @@ DOWN = f"Service Unavailable (HTTP 503). {LATER}"
 BROKEN = f"Not Implemented (HTTP 501). {LATER}"
 DROPPED = "the connection to api.misar.io was lost (Connection dropped.)."
 
+NO_API = (
+    "there is no dedicated-IP API at https://api.misar.io/mail/v1 (HTTP 404). The base URL should "
+    "look like https://api.misar.io/mail/v1."
+)
 NO_LIST = "Error: Could not list the dedicated IPs:"
 NOT_READ = "Error: Could not read ip_abc123:"
 
@@ -51,6 +55,8 @@ READS = [
         0, "LIST . LIST . LIST . LIST", "", LIST),
     Row("a list that can't be had", "LIST: 501", "list",
         1, "LIST", f"{NO_LIST} {BROKEN}\n"),
+    Row("a list that the API does not know", "LIST: 404", "list",
+        1, "LIST", f"{NO_LIST} {NO_API}\n"),
     Row("a list that is lost on its way", "LIST: lost-reply", "list",
         9, "LIST . LIST . LIST . LIST", f"{NO_LIST} {DROPPED} {LATER}\n"),
     Row("a list that can't be read", "LIST: truncated", "list",
@@ -89,6 +95,8 @@ ORDERS = [
         8, "LIST", f"{NO_LIST} {CONFLICT}\n"),
     Row("an order that is refused", "POST: 409", ORDER,
         8, "LIST POST", f"{NOT_ORDERED} {CONFLICT}\n"),
+    Row("an order that the API does not know", "POST: 404", ORDER,
+        1, "LIST POST", f"{NOT_ORDERED} Dedicated IP not found (HTTP 404). {SUPPORT}\n"),
     Row("an order that is refused for now, again and again", "POST: 429", ORDER,
         7, "LIST POST . POST . POST . POST", f"{NOT_ORDERED} {BUSY}\n"),
     Row("an order that is refused for now", "POST: 429, ok", ORDER,
@@ -244,7 +252,7 @@ LOOKS = [
     Row("a watch that is refused", "GET: 409", "show ip_abc123 --watch",
         8, "GET", f"{NOT_READ} {CONFLICT}\n"),
     Row("a watch after an outage", "GET: 503, ok", "show ip_abc123 --watch",
-        130, "GET . GET .", "Error: Stopped.\n", IP_LINE),
+        130, "GET . GET .", "", IP_LINE),
     Row("a check in an outage", "GET: 503", "check ip_def456",
         1, "GET . GET . GET . GET", f"{NOT_SEEN} {DOWN}\n"),
     Row("a check after an outage", "GET: 503, ok", "check ip_def456",
