@@ -69,13 +69,8 @@ def ask(session: Session, targets: Sequence[Target]) -> None:
     session.output.questions.require_terminal(
         f"release {', '.join(ip.id for ip in ips)}", "`--yes` releases without asking."
     )
-    listed = session.client.list()
+    listed = session.listed()
     emptied = _emptied_pools(listed, ips) if listed.is_whole else set()
-    if not listed.is_whole:
-        session.output.warning(
-            f"The server listed {len(listed)} IPs of more: whether a pool loses its last one is "
-            "not known."
-        )
     for target in targets:
         if target.error:
             session.output.warning(target.error.message)
@@ -129,7 +124,7 @@ def _question(targets: Iterable[Target]) -> str | None:
     if not any(ip.warm_up_has_begun for ip in ips):
         return None
     asked = f"Release {ips[0].id}?" if len(ips) == 1 else f"Release these {len(ips)} IPs?"
-    warmed = ", ".join(ip.id for ip in ips if ip.warmup_status == "warmed")
+    warmed = ", ".join(ip.id for ip in ips if ip.is_warmed)
     if not warmed:
         return asked
     return f"The reputation history of {warmed} is discarded for good. {asked}"

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -50,9 +47,6 @@ LAST_OF_POOL = "  Last of pool   yes, sends fall back to the shared pool\n"
 CANCELLED = "Cancelled; nothing was changed.\n"
 RELEASED_WARMING = "ip_abc123\t198.51.100.42\ttrue\n"
 RELEASED_WARMED = "ip_def456\t198.51.100.17\ttrue\n"
-SUPPORT_HINT = (
-    "If `misar-ips list` still shows it, the API can't release it; MisarMail's support can."
-)
 
 
 @pytest.fixture(autouse=True)
@@ -142,6 +136,14 @@ def test_an_ip_that_has_not_begun_goes_without_a_question(world: World) -> None:
 def test_whatever_may_have_begun_is_asked_about(world: World, facts: dict[str, object]) -> None:
     ran = serving(world, {"id": "ip_1", **facts}).run("release", "ip_1")
     assert ran.code == 2
+
+
+@pytest.mark.parametrize(
+    "facts", [{"warmup_status": "warmed"}, {"status": "active", "warmup_percent": 100}]
+)
+def test_a_warmed_ip_is_known_by_every_name_for_it(world: World, facts: dict[str, object]) -> None:
+    ran = asked(serving(world, {"id": "ip_1", **facts}), "n\n", "ip_1")
+    assert "The reputation history of ip_1 is discarded for good." in ran.stderr
 
 
 @pytest.mark.parametrize("percent", [{}, {"warmup_percent": 0}, {"warmup_percent": None}])
@@ -251,6 +253,17 @@ def test_an_ip_without_a_pool_is_the_last_of_none(world: World) -> None:
     )
 
 
+def test_in_a_part_of_the_list_nobody_knows_whether_it_is_the_last(world: World) -> None:
+    ip = {"id": "ip_1", "pool": "cold"}
+    world.environ["COLUMNS"] = "200"
+    world.transport = httpx.MockTransport(
+        lambda _request: httpx.Response(200, json={"ips": [ip], "ip": ip, "total": 25})
+    )
+    ran = asked(world, "n\n", "ip_1")
+    assert "Last of pool" not in ran.stderr
+    assert ran.stderr.startswith("Warning: The server listed 1 of 25 IPs.\n")
+
+
 # Nobody there to answer
 
 
@@ -282,20 +295,6 @@ def test_where_nobody_can_answer_as_json(world: World) -> None:
     }
 
 
-# Which IPs
-
-
-def test_an_ip_named_several_times_is_released_once(world: World) -> None:
-    ran = world.run("release", WARMED, "198.51.100.17", WARMED, "203.0.113.9", "--yes")
-    assert ran == Ran(
-        6,
-        f"{RELEASED_WARMED}203.0.113.9\t\tfalse\n",
-        "Error: No dedicated IP of this account is 203.0.113.9."
-        " `misar-ips list` shows the IPs of this account.\n",
-    )
-    assert world.received("DELETE") == ["DELETE /mail/v1/dedicated-ips/ip_def456"]
-
-
 def test_an_ip_named_twice_gets_the_question_for_one(world: World) -> None:
     ran = asked(world, "n\n", "198.51.100.42", WARMING)
     assert ran.stderr == f"{LOSSES_OF_WARMING}Release ip_abc123? [y/N] {CANCELLED}"
@@ -310,144 +309,6 @@ def test_an_unknown_ip_among_known_ones_is_told_before_the_question_is_asked(wor
         f"ip_nosuch\t\tfalse\n{RELEASED_WARMING}",
         f"Warning: {told}\n{LOSSES_OF_WARMING}Release ip_abc123? [y/N] "
         f"Error: {told} `misar-ips list` shows the IPs of this account.\n",
-    )
-
-
-def test_unknown_ips_among_known_ones_as_json(world: World) -> None:
-    ran = world.run("release", "ip_no1", WARMING, "ip_no2", "--yes", "--json")
-    assert ran.code == 6
-    assert json.loads(ran.stdout) == [
-        {
-            "id": "ip_no1",
-            "address": None,
-            "released": False,
-            "error": "Could not read ip_no1: Dedicated IP not found (HTTP 404).",
-        },
-        {"id": WARMING, "address": "198.51.100.42", "released": True},
-        {
-            "id": "ip_no2",
-            "address": None,
-            "released": False,
-            "error": "Could not read ip_no2: Dedicated IP not found (HTTP 404).",
-        },
-    ]
-    assert json.loads(ran.stderr)["error"]["message"].startswith("Could not read ip_no1:")
-
-
-def test_an_unknown_ip_alone_is_not_asked_about(world: World) -> None:
-    ran = world.run("release", "ip_nosuch", "--json")
-    assert ran.code == 6
-    assert json.loads(ran.stdout)[0]["released"] is False
-    assert world.received() == ["GET /mail/v1/dedicated-ips/ip_nosuch"]
-
-
-def test_where_an_ip_can_not_be_read_nothing_is_released(world: World) -> None:
-    world.emulator.faults.add("GET:403:1")
-    ran = world.run("release", NOT_STARTED, WARMED, "--yes", "--json")
-    assert (ran.code, ran.stdout) == (4, "")
-    assert world.received("DELETE") == []
-
-
-# Failures
-
-
-def test_the_rest_is_not_tried_where_the_server_fails(world: World) -> None:
-    world.emulator.faults.add("DELETE:500:4")
-    ran = world.run("release", WARMED, "ip_nosuch", WARMING, "--yes", "--json")
-    failed = "Could not release ip_def456: Internal Server Error (HTTP 500)."
-    assert ran.code == 1
-    assert json.loads(ran.stdout) == [
-        {"id": WARMED, "address": "198.51.100.17", "released": False, "error": failed},
-        {
-            "id": "ip_nosuch",
-            "address": None,
-            "released": False,
-            "error": "Could not read ip_nosuch: Dedicated IP not found (HTTP 404).",
-        },
-        {
-            "id": WARMING,
-            "address": "198.51.100.42",
-            "released": False,
-            "error": "Not tried, because an IP before it could not be released.",
-        },
-    ]
-    assert json.loads(ran.stderr)["error"]["message"] == failed
-    assert world.received("DELETE") == ["DELETE /mail/v1/dedicated-ips/ip_def456"] * 4
-
-
-def test_what_was_not_tried_is_told_to_people_too(world: World) -> None:
-    world.emulator.faults.add("DELETE:401:1")
-    ran = world.run("release", NOT_STARTED, WARMED, "ip_nosuch", WARMING, "--yes", terminal="out")
-    assert (ran.code, ran.stdout) == (4, "")
-    unknown, not_tried, error = ran.stderr.splitlines()
-    assert unknown == "Warning: Could not read ip_nosuch: Dedicated IP not found (HTTP 404)."
-    assert not_tried == (
-        "Warning: Not tried, because one before could not be released: ip_def456, ip_abc123."
-    )
-    assert error.startswith("Error: Could not release ip_jkl012: ")
-
-
-def test_what_is_wrong_with_one_ip_only_does_not_stop_the_others(world: World) -> None:
-    world.emulator.faults.add("DELETE:409:1")
-    ran = world.run("release", WARMED, "ip_nosuch", WARMING, "--yes")
-    assert (ran.code, ran.stdout) == (
-        8,
-        f"ip_def456\t198.51.100.17\tfalse\nip_nosuch\t\tfalse\n{RELEASED_WARMING}",
-    )
-    warning, error = ran.stderr.splitlines()
-    assert warning == "Warning: Could not read ip_nosuch: Dedicated IP not found (HTTP 404)."
-    assert error.startswith("Error: Could not release ip_def456: Conflict (HTTP 409).")
-
-
-def test_of_several_failures_the_first_gives_the_exit_code(world: World) -> None:
-    world.emulator.faults.add("DELETE:409:1")
-    world.emulator.faults.add("DELETE:401:1")
-    assert world.run("release", WARMED, WARMING, "--yes").code == 8
-    world.emulator.faults.add("DELETE:409:1")
-    assert world.run("release", "ip_nosuch", WARMED, "--yes").code == 6
-
-
-@pytest.mark.parametrize(
-    ("status", "reason", "code"),
-    [(404, "Dedicated IP not found", 6), (405, "Method Not Allowed", 8)],
-)
-def test_an_api_that_can_not_release_names_the_vendors_support(
-    world: World, status: int, reason: str, code: int
-) -> None:
-    world.emulator.faults.add(f"DELETE:{status}:1")
-    assert world.run("release", WARMED, "--yes") == Ran(
-        code,
-        "ip_def456\t198.51.100.17\tfalse\n",
-        f"Error: Could not release ip_def456: {reason} (HTTP {status}). {SUPPORT_HINT}\n",
-    )
-
-
-def test_an_answer_that_got_lost_is_no_failure(world: World) -> None:
-    world.emulator.faults.add("DELETE:lost-reply:1")
-    assert world.run("release", WARMED, "--yes") == Ran(0, RELEASED_WARMED, "")
-    assert WARMED not in ids_left(world)
-
-
-def test_a_failure_keeps_its_exit_code_where_nobody_reads_the_result(
-    environ: dict[str, str],
-) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "misar_ips", "release", NOT_STARTED, "ip_nosuch", "-p", "demo"],
-        env={"PATH": os.environ["PATH"], **environ},
-        stdin=subprocess.DEVNULL,
-        stdout=writing,
-        stderr=subprocess.PIPE,
-        check=False,
-        encoding="utf-8",
-        timeout=60,
-    )
-    os.close(writing)
-    assert done.returncode == 6
-    assert done.stderr == (
-        "Error: Could not read ip_nosuch: Dedicated IP not found (HTTP 404)."
-        " `misar-ips list` shows the IPs of this account.\n"
     )
 
 
