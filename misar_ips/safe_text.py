@@ -7,6 +7,11 @@ import textwrap
 from functools import cache
 
 _COMMAND = re.compile("`[^`]+`")
+_WITH_A_PROFILE = (
+    *("list", "show", "limit", "changes", "check", "trace", "wait", "request", "update"),
+    *("release", "doctor", "metrics"),
+)
+"""The commands that talk to the API."""
 _SHORTEST_SECRET = 8  # characters
 _LIST_KEY = (
     r"[\w-]+(?=\.[^.\s]*\.(?:dq\.spamhaus\.net|mail\.abusix\.zone))"
@@ -86,6 +91,20 @@ def _every_spelling(secret: str) -> re.Pattern[str]:
         rf"(?:\\*{re.escape(each)}|(?i:%{ord(each):02x}|\\+u{ord(each):04x}))" for each in secret
     )
     return re.compile("".join(spellings))
+
+
+def with_profile(text: str, profile: str | None) -> str:
+    """Return a text whose commands in backticks name the profile, so that they can be pasted."""
+    if profile is None or "`misar-ips " not in text:
+        return text
+    import shlex
+
+    option = f" --profile {shlex.quote(profile)}"
+
+    def named(command: re.Match[str]) -> str:
+        return command[0] if "--profile" in command[0] else f"{command[0][:-1]}{option}`"
+
+    return re.sub(rf"`misar-ips (?:{'|'.join(_WITH_A_PROFILE)})\b[^`]*`", named, text)
 
 
 def counted(number: int, what: str) -> str:

@@ -71,7 +71,7 @@ class Session:
 
     def open(self, profile: str | None, *, json: bool, debug: bool) -> Self:
         """Take a command's common options; nothing is read or sent yet."""
-        self._profile_name = profile
+        self._profile_name = self.output.profile = profile
         self.output.json = json
         self.output.verbose = debug
         return self
@@ -119,8 +119,10 @@ class Session:
         if profile.is_demo:
             transport = self._transport or self._demo_transport()
             return Client(_DEMO_KEY, _DEMO_URL, transport=transport, sleep=self.sleep, log=log)
+        key = read_key(profile, self.environ)
+        self.output.hide(key)
         return Client(
-            read_key(profile, self.environ),
+            key,
             profile.base_url,
             timeout=profile.timeout,
             transport=self._transport,

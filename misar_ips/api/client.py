@@ -397,9 +397,11 @@ def _path_of(ip_id: str) -> str:
 
 
 def _unknown_change(lost: MisarError, ip_id: str) -> OutcomeUnknownError:
+    import shlex
+
     return OutcomeUnknownError(
         f"{lost.message} It may have been carried out all the same.",
-        hint=f"`misar-ips show {ip_id}` tells, once the server can be reached.",
+        hint=f"`misar-ips show {shlex.quote(ip_id)}` tells, once the server can be reached.",
     )
 
 

@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from misar_ips.errors import OutputError
-from misar_ips.safe_text import folded, without_keys
+from misar_ips.safe_text import cut_from, folded, without_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _LEAST_WIDTH = 20  # columns; below that nothing is readable anyway
 _USUAL_SIZE = os.terminal_size((80, 24))
@@ -26,14 +26,20 @@ class Stream:
     """Stdout or stderr, each of which decides by itself whether it is a terminal.
 
     ``file`` is None where the descriptor was closed before the program began. In ``messages`` no
-    key is shown; results are data.
+    key is shown; results are data, in which only the ``secrets`` in use are cut.
     """
 
     def __init__(
-        self, file: TextIO | None, environ: Mapping[str, str], *, messages: bool = False
+        self,
+        file: TextIO | None,
+        environ: Mapping[str, str],
+        secrets: Iterable[str] = (),
+        *,
+        messages: bool = False,
     ) -> None:
         self.file = file or io.StringIO()
         self._environ = environ
+        self._secrets = secrets
         self._messages = messages
 
     @property
@@ -97,6 +103,8 @@ class Stream:
             BrokenPipeError: nobody reads any more.
         """
         text = without_keys(text) if self._messages else text
+        for secret in self._secrets:
+            text = cut_from(text, secret)
         try:
             try:
                 self.file.write(text)

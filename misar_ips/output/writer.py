@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from misar_ips.errors import CancelledError, ExitCode, MisarError, OutputError, StoppedError
 from misar_ips.output.streams import Stream
-from misar_ips.safe_text import one_line, plain
+from misar_ips.safe_text import one_line, plain, with_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -46,11 +46,17 @@ class Output:
         self.json = False
         self.verbose = False
         self.stops_quietly = False  # where Ctrl-C is the usual end
-        self.stdout = Stream(stdout, environ)
-        self.stderr = Stream(stderr, environ, messages=True)
+        self.profile: str | None = None  # the one that was named, which hints name as well
+        self._secrets: list[str] = []
+        self.stdout = Stream(stdout, environ, self._secrets)
+        self.stderr = Stream(stderr, environ, self._secrets, messages=True)
         self._stdin = stdin
         self._now = now
         self._place: InPlace | None = None
+
+    def hide(self, secret: str) -> None:
+        """Cut a key from whatever is written from now on."""
+        self._secrets.append(secret)
 
     @property
     def is_for_people(self) -> bool:
@@ -127,10 +133,12 @@ class Output:
     def note(self, text: str) -> None:
         """Tell something that is neither result nor trouble; with ``--json`` it is left out."""
         if not self.json:
-            self._tell(f"{self.stderr.folded(one_line(text))}\n")
+            told = with_profile(one_line(text), self.profile)
+            self._tell(f"{self.stderr.folded(told)}\n")
 
     def warning(self, text: str) -> None:
         """Tell of something that may become trouble."""
+        text = with_profile(text, self.profile)
         if self.json:
             self._tell(_dump({"warning": {"message": text}}))
         else:
@@ -146,6 +154,8 @@ class Output:
             self._place.close()
         if self.stops_quietly and error.exit_code == ExitCode.INTERRUPTED:
             return
+        if error.hint:
+            error = error.with_context(hint=with_profile(error.hint, self.profile))
         if self.json:
             self._tell(_dump({"error": error.to_json()}))
             return
