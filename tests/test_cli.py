@@ -11,53 +11,13 @@ import pytest
 
 import misar_ips
 from misar_ips.emulator.handler import Emulator
+from tests import reference
 from tests.conftest import Ran, World, run_process
 
 if TYPE_CHECKING:
     from misar_ips.emulator.server import EmulatorServer
     from misar_ips.emulator.store import Store
 
-LIST_LINES = (
-    "ip_abc123\t198.51.100.42\tmail.yourdomain.com\tmarketing\twarming\t62\t2026-03-15T10:00:00Z\n"
-    "ip_def456\t198.51.100.17\ttx.yourdomain.com\ttransactional\twarmed\t100\t2026-01-12T08:00:00Z\n"
-    "ip_ghi789\t198.51.100.88\tnews.yourdomain.com\tmarketing\tsuspended\t38\t2026-03-02T15:00:00Z\n"
-    "ip_jkl012\t198.51.100.131\t\ttransactional\tnot_started\t0\t2026-04-01T04:00:00Z\n"
-)
-SHOW_LINES = """\
-id\tip_abc123
-address\t198.51.100.42
-rdns\tmail.yourdomain.com
-pool\tmarketing
-warmup_status\twarming
-warmup_percent\t62
-daily_limit\t8000
-reputation_score\t84
-created_at\t2026-03-15T10:00:00Z
-provisioned_at\t
-step\t1\t200\t200\ttrue
-step\t7\t1000\t1000\ttrue
-step\t14\t4000\t3800\tfalse
-step\t21\t10000\t0\tfalse
-step\t28\t25000\t0\tfalse
-"""
-SHOW_JSON = {
-    "id": "ip_abc123",
-    "address": "198.51.100.42",
-    "rdns": "mail.yourdomain.com",
-    "pool": "marketing",
-    "warmup_status": "warming",
-    "warmup_percent": 62,
-    "daily_limit": 8000,
-    "reputation_score": 84,
-    "warmup_schedule": [
-        {"day": 1, "limit": 200, "sent": 200, "done": True},
-        {"day": 7, "limit": 1000, "sent": 1000, "done": True},
-        {"day": 14, "limit": 4000, "sent": 3800, "done": False},
-        {"day": 21, "limit": 10000, "sent": 0, "done": False},
-        {"day": 28, "limit": 25000, "sent": 0, "done": False},
-    ],
-    "created_at": "2026-03-15T10:00:00Z",
-}
 WARM_UP_JSON = {
     "day": 18,
     "steps_done": 2,
@@ -70,13 +30,6 @@ WARM_UP_JSON = {
     "scheduled_end": "2026-04-12T10:00:00Z",
     "estimated_warmed_at": "2026-04-12T10:00:00Z",
 }
-COMMANDS = (
-    ["list"],
-    ["show", "ip_abc123"],
-    ["request"],
-    ["update", "ip_abc123", "--pool", "cold"],
-    ["release", "ip_abc123", "--yes"],
-)
 
 
 def error_of(ran: Ran) -> dict[str, Any]:
@@ -92,7 +45,7 @@ def answering(reply: httpx.Response, world: World) -> World:
 
 
 def test_list(world: World) -> None:
-    assert world.run("list") == Ran(0, LIST_LINES, "")
+    assert world.run("list") == Ran(0, reference.LIST, "")
     assert world.received() == ["GET /mail/v1/dedicated-ips"]
 
 
@@ -191,18 +144,18 @@ def test_an_empty_list_says_how_to_request_an_ip(world: World, terminal: str) ->
 
 
 def test_show(world: World) -> None:
-    assert world.run("show", "ip_abc123") == Ran(0, SHOW_LINES, "")
+    assert world.run("show", "ip_abc123") == Ran(0, reference.SHOW, "")
     assert world.received() == ["GET /mail/v1/dedicated-ips/ip_abc123"]
 
 
 def test_show_json(world: World) -> None:
     ran = world.run("show", "ip_abc123", "--json")
-    expected = {**SHOW_JSON, "warmup": WARM_UP_JSON}
+    expected = {**reference.IP, "warmup": WARM_UP_JSON}
     assert (ran.code, json.loads(ran.stdout), ran.stderr) == (0, expected, "")
 
 
 def test_an_address_is_resolved_through_the_list(world: World) -> None:
-    assert world.run("show", "198.51.100.42") == Ran(0, SHOW_LINES, "")
+    assert world.run("show", "198.51.100.42") == Ran(0, reference.SHOW, "")
     assert world.received() == [
         "GET /mail/v1/dedicated-ips",
         "GET /mail/v1/dedicated-ips/ip_abc123",
@@ -284,26 +237,6 @@ def test_an_order_that_never_arrived_is_not_repeated_either(world: World) -> Non
     assert world.received("POST") == ["POST /mail/v1/dedicated-ips"]
 
 
-def test_update_shows_the_ip_as_it_is_afterwards(world: World) -> None:
-    ran = world.run("update", "198.51.100.42", "--pool", "cold", "--rdns", "Bücher.example")
-    line = (
-        "ip_abc123\t198.51.100.42\txn--bcher-kva.example\tcold\twarming\t62\t2026-03-15T10:00:00Z"
-    )
-    changes = "pool marketing -> cold, rDNS mail.yourdomain.com -> xn--bcher-kva.example"
-    assert ran == Ran(0, f"{line}\n", f"Updated ip_abc123: {changes}.\n")
-    assert world.run("list", "--pool", "cold").stdout == f"{line}\n"
-
-
-def test_update_reads_the_ip_where_the_answer_holds_none(world: World) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        reply = world.emulator(request)
-        return httpx.Response(204) if request.method == "PATCH" else reply
-
-    world.transport = httpx.MockTransport(answer)
-    ran = world.run("update", "ip_abc123", "--pool", "cold", "--json")
-    assert (ran.code, json.loads(ran.stdout)) == (0, {**SHOW_JSON, "pool": "cold"})
-
-
 @pytest.mark.parametrize("environ_has_a_key", [True, False])
 def test_update_of_nothing_is_a_usage_error(world: World, *, environ_has_a_key: bool) -> None:
     if not environ_has_a_key:
@@ -364,87 +297,6 @@ def test_an_odd_id_stays_one_segment_of_the_path(world: World, ip: str, segment:
     assert asked == [f"GET {path}", f"GET {path}", f"PATCH {path}"]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-@pytest.mark.parametrize(
-    ("fault", "code", "name"),
-    [
-        ("ANY:400", 8, "rejected"),
-        ("ANY:401", 4, "unauthorized"),
-        ("ANY:403", 4, "forbidden"),
-        ("ANY:404", 1, "api_error"),
-        ("ANY:405", 8, "rejected"),
-        ("ANY:409", 8, "rejected"),
-        ("ANY:413", 8, "rejected"),
-        ("ANY:415", 8, "rejected"),
-        ("ANY:418", 1, "api_error"),
-        ("ANY:422", 8, "rejected"),
-        ("ANY:429", 7, "rate_limited"),
-        ("ANY:500", 1, "api_error"),
-        ("ANY:503", 1, "api_error"),
-        ("ANY:html", 1, "api_error"),
-        ("ANY:reset", 9, "network"),
-        ("ANY:hang", 9, "network"),
-    ],
-)
-def test_every_failure_has_its_exit_code(
-    world: World, command: list[str], fault: str, code: int, name: str
-) -> None:
-    if command[0] == "update" and fault == "ANY:404":
-        code, name = 6, "not_found"  # the list, which would tell more, is not asked for
-    if command[0] == "update" and (
-        name == "network" or fault in {"ANY:500", "ANY:503", "ANY:html"}
-    ):
-        code, name = 10, "outcome_unknown"  # sent, and the look at what came of it failed as well
-    world.emulator.faults.add(fault)
-    ran = world.run(*command, "--json")
-    error = json.loads(ran.stderr)["error"]
-    assert (ran.code, error["code"]) == (code, name)
-    assert error["hint"]
-    text = world.run(*command).stderr
-    assert text.startswith("Error: Could not ")
-    assert text.count("\n") == 1
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
-@pytest.mark.parametrize(
-    ("key", "code"), [("msk_revoked", "unauthorized"), ("msk_noscope", "forbidden")]
-)
-def test_a_key_that_may_not(world: World, command: list[str], key: str, code: str) -> None:
-    world.environ["MISARMAIL_API_KEY"] = key
-    ran = world.run(*command, "--json")
-    assert (ran.code, error_of(ran)["code"]) == (4, code)
-
-
-def test_an_error_nobody_foresaw_is_no_traceback(world: World) -> None:
-    def fail(_request: httpx.Request) -> httpx.Response:
-        raise RuntimeError("the roof is on fire")
-
-    world.transport = httpx.MockTransport(fail)
-    assert world.run("list") == Ran(
-        1,
-        "",
-        "Error: Something unexpected happened: RuntimeError: the roof is on fire. "
-        "This is a fault in misar-ips; `--debug` shows where.\n",
-    )
-    log = world.run("list", "--debug").stderr
-    assert "debug: RuntimeError: the roof is on fire\n" in log
-
-
-def test_debug_logs_each_attempt(world: World) -> None:
-    world.emulator.faults.add("GET:503:2")
-    log = world.run("list", "--debug").stderr
-    url = "https://api.misar.io/mail/v1/dedicated-ips"
-    lines = [re.sub(r"[\d.]+ (ms|s)\b", r"N \1", line) for line in log.splitlines()]
-    assert lines == [
-        f"debug: GET {url} 503 N ms",
-        "debug: waiting N s before try 2 of 4",
-        f"debug: GET {url} 503 N ms",
-        "debug: waiting N s before try 3 of 4",
-        f"debug: GET {url} 200 N ms",
-    ]
-    assert len(world.waits) == 2
-
-
 def test_version(world: World) -> None:
     line = f"misar-ips {misar_ips.__version__}\n"
     assert world.run("--version") == Ran(0, line, "")
@@ -463,8 +315,8 @@ def test_the_library_offers_what_it_names() -> None:
 
 def test_all_commands_over_a_socket(environ: dict[str, str], server: EmulatorServer) -> None:
     environ["MISARMAIL_BASE_URL"] = server.base_url
-    assert run_process("list", environ=environ) == Ran(0, LIST_LINES, "")
-    assert run_process("show", "ip_abc123", environ=environ) == Ran(0, SHOW_LINES, "")
+    assert run_process("list", environ=environ) == Ran(0, reference.LIST, "")
+    assert run_process("show", "ip_abc123", environ=environ) == Ran(0, reference.SHOW, "")
     requested = run_process("request", "--json", environ=environ)
     assert requested.code == 0
     ip = json.loads(requested.stdout)
@@ -473,12 +325,12 @@ def test_all_commands_over_a_socket(environ: dict[str, str], server: EmulatorSer
     assert run_process("release", ip["id"], environ=environ) == Ran(
         0, f"{ip['id']}\t{ip['address']}\ttrue\n", ""
     )
-    assert run_process("list", environ=environ) == Ran(0, LIST_LINES, "")
+    assert run_process("list", environ=environ) == Ran(0, reference.LIST, "")
 
 
 def test_the_demo_needs_no_configuration(environ: dict[str, str]) -> None:
     del environ["MISARMAIL_API_KEY"]
-    assert run_process("list", "--profile", "demo", environ=environ) == Ran(0, LIST_LINES, "")
+    assert run_process("list", "--profile", "demo", environ=environ) == Ran(0, reference.LIST, "")
     requested = run_process("request", "-p", "demo", environ=environ)
     assert requested.stderr == "IP provisioning in progress. Expected within 24 hours.\n"
     assert run_process("request", "-p", "demo", environ=environ).code == 5
@@ -500,7 +352,7 @@ def test_advancing_the_emulator_warms_ips_up(environ: dict[str, str]) -> None:
     assert run_process("emulator", "reset", environ=environ) == Ran(
         0, "", "The emulator is as new.\n"
     )
-    assert run_process("list", "-p", "demo", environ=environ).stdout == LIST_LINES
+    assert run_process("list", "-p", "demo", environ=environ).stdout == reference.LIST
 
 
 @pytest.mark.parametrize(

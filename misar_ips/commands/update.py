@@ -109,4 +109,8 @@ def _report(
 
 def _change(before: DedicatedIP | None, name: str, value: str) -> str:
     old = getattr(before, name) if before else None
-    return f"{_LABELS[name]} {old} -> {value}" if old else f"{_LABELS[name]} {value}"
+    return (
+        f"{_LABELS[name]} {old} -> {value}"
+        if old not in {None, value}
+        else f"{_LABELS[name]} {value}"
+    )
