@@ -70,20 +70,21 @@ def read_body(content: bytes, hide: Callable[[str], str]) -> tuple[Any, str | No
     """Return a body's JSON value, and why it can't be read where it can't.
 
     Only what JSON allows passes: no NaN, no infinity, nothing that could not be printed again.
-    Each text in it goes through ``hide``. A short plain text comes back as it is.
+    Where ``hide`` finds the key, each text in it goes through that. A short plain text comes back as it is.
     """
     if not content.strip():
         return None, None
     try:
         value = json.loads(content, parse_constant=_refuse, parse_float=_finite)
-        return _hidden(value, hide, _DEEPEST), None
+        text = content.decode(errors="replace")
+        return value if hide(text) == text else _hidden(value, hide, _DEEPEST), None
     except (ValueError, RecursionError):
         if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
             return None, PAGE
         return hide(_plain_text(content)) or None, _NO_JSON
 
 
-def _hidden(value: Any, hide: Callable[[str], str], depth: int) -> Any:  # noqa: ANN401 - any JSON value
+def _hidden(value: Any, hide: Callable[[str], str], depth: int) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, str):
         return hide(value)
     if not isinstance(value, list | dict):

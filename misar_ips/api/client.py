@@ -201,6 +201,7 @@ class Client:
         settings = validate_settings(pool, rdns)
         before = self.list()
         order = Order(settings, before, self.server_time)
+        is_sure = True
         with self._doubt_told("The order"):
             try:
                 reply = self._sender.send("POST", COLLECTION, settings, what="order an IP")
@@ -209,10 +210,10 @@ class Client:
             except MisarError as lost:
                 if not lost.maybe_applied:
                     raise
-                ip = self._find_ordered(order, lost)
+                ip, is_sure = self._find_ordered(order, lost), False
                 message = f"The answer was lost; {ip.id}, new in the list, probably is the order."
             self.carried_out.append(f"{ip.id} was ordered")
-        return RequestedIP(ip, message, different_settings(ip, settings, told_only=True))
+        return RequestedIP(ip, message, is_sure, different_settings(ip, settings, told_only=True))
 
     def update(
         self, ip_id: str, *, pool: str | None = None, rdns: str | None = None

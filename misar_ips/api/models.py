@@ -215,11 +215,13 @@ class DetailedIP(NamedTuple):
 class RequestedIP(NamedTuple):
     """A newly ordered IP. ``message`` is the server's word, or ours where its answer was lost.
 
-    ``different`` has the settings, by name, that the server shows otherwise than ordered.
+    ``different`` has the settings, by name, that the server shows otherwise than ordered;
+    ``is_sure`` is false where the IP was found in the list and only probably is the order.
     """
 
     ip: DedicatedIP
     message: str | None = None
+    is_sure: bool = True
     different: Mapping[str, str | None] = MappingProxyType({})
 
 

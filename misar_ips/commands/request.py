@@ -42,6 +42,7 @@ def request(  # noqa: PLR0913 - what may be said of an order
         warn_of_rdns(session, rdns, None, nameservers)
     requested = session.client.request(pool=pool, rdns=rdns)
     message = requested.message or f"Ordered {requested.ip.id}."
+    tell = output.note if requested.is_sure else output.warning
     for name, shown in requested.different.items():
         ordered = pool if name == "pool" else rdns
         output.warning(
@@ -49,11 +50,11 @@ def request(  # noqa: PLR0913 - what may be said of an order
             f"not `{ordered}` as ordered."
         )
     if wait:
-        output.note(message)
+        tell(message)
         output.result(_provisioned(session, requested.ip.id), brief=True)
     else:
         output.result(ChangedIP(requested.ip))
-        output.note(message)
+        tell(message)
 
 
 def _provisioned(session: Session, ip_id: str) -> IPDetails:
