@@ -71,5 +71,5 @@ def _provisioned(session: Session, ip_id: str) -> IPDetails:
         # Whoever repeats a command because it failed would order, and pay for, a second IP.
         go_on = session.command_for("wait", ip_id, "--for", "provisioned")
         raise error.with_context(
-            f"{ip_id} was ordered.", hint=f"Don't order again; go on waiting with `{go_on}`."
+            f"{ip_id} was ordered. Don't order again.", hint=f"Go on waiting with `{go_on}`."
         ) from error

@@ -87,8 +87,10 @@ ORDERED = "{new}\t198.51.100.1\t\tcold\tnot_started\t\t\n"
 FOUND = "{new}\t198.51.100.1\t\tcold\tnot_started\t0\t2026-04-01T12:00:00Z\n"
 PROVISIONED = "{new}\t198.51.100.1\t\tcold\twarming\t0\t2026-04-01T12:00:00Z\n"
 WAITED = "Waiting for {new} to be provisioned.\n{new} is provisioned after 1 min.\n"
-NOT_AWAITED = f"{IN_PROGRESS}\nError: {{new}} was ordered. Could not read {{new}}:"
-GO_ON = "Don't order again; go on waiting with `misar-ips wait {new} --for provisioned`."
+NOT_AWAITED = (
+    f"{IN_PROGRESS}\nError: {{new}} was ordered. Don't order again. Could not read {{new}}:"
+)
+GO_ON = "Go on waiting with `misar-ips wait {new} --for provisioned`."
 
 ORDERS = [
     Row("the list before an order is refused", "LIST: 409", ORDER,
