@@ -1,4 +1,4 @@
-"""Faults on demand: replies that go wrong, asked for as ``METHOD:KIND[:COUNT]``."""
+"""Faults on demand: replies that go wrong, asked for as ``METHOD:KIND[:COUNT][@FIRST]``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 
 from misar_ips.emulator import replies
-from misar_ips.emulator.store import Quota
+from misar_ips.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,9 +41,17 @@ class Exchange:
     carry_out: Callable[[], httpx.Response]
     sleep: Callable[[float], object]
 
+    def drop(self) -> NoReturn:
+        """End the connection."""
+        raise httpx.RemoteProtocolError("Connection dropped.", request=self.request)
+
+    def fall_silent(self, text: str) -> NoReturn:
+        """Leave the client without an answer."""
+        raise httpx.ReadTimeout(text, request=self.request)
+
 
 class Pieces(httpx.SyncByteStream):
-    """A body that is made while it is sent; where it ends is told by the connection's end."""
+    """A body that is made while it is sent."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -59,15 +67,16 @@ def _status(exchange: Exchange, *, status: int) -> httpx.Response:
     if status == httpx.codes.TOO_MANY_REQUESTS:
         resets_at = int(exchange.now.timestamp()) + 1
         return replies.too_many_requests(
-            Quota(exceeded=True, limit=60, remaining=0, resets_at=resets_at, retry_after=1)
+            replies.Quota(exceeded=True, limit=60, remaining=0, resets_at=resets_at, retry_after=1)
         )
     if status == httpx.codes.BAD_REQUEST:
         return replies.validation_failed({}, ["Refused by a fault of the emulator."])
     return replies.error(status)
 
 
-def _html(_exchange: Exchange) -> httpx.Response:
-    return httpx.Response(502, html=PROXY_PAGE)
+def _ignored(exchange: Exchange) -> httpx.Response:
+    is_reading = exchange.request.method == "GET"
+    return exchange.carry_out() if is_reading else replies.reply(200, {"success": True})
 
 
 def _truncated(exchange: Exchange) -> httpx.Response:
@@ -76,17 +85,9 @@ def _truncated(exchange: Exchange) -> httpx.Response:
     return httpx.Response(200, headers=headers, content=body[: len(body) // 2])
 
 
-def _reset(exchange: Exchange) -> httpx.Response:
-    raise httpx.RemoteProtocolError("Connection dropped.", request=exchange.request)
-
-
 def _lost_reply(exchange: Exchange) -> httpx.Response:
     exchange.carry_out()
-    raise httpx.RemoteProtocolError("Connection dropped.", request=exchange.request)
-
-
-def _hang(exchange: Exchange) -> httpx.Response:
-    raise httpx.ReadTimeout("No answer.", request=exchange.request)
+    exchange.drop()
 
 
 def _drip(exchange: Exchange) -> httpx.Response:
@@ -96,7 +97,7 @@ def _drip(exchange: Exchange) -> httpx.Response:
         for _ in range(DROPS):
             yield b" "
             exchange.sleep(1)
-        raise httpx.ReadTimeout("No more of the answer.", request=exchange.request)
+        exchange.fall_silent("No more of the answer.")
 
     return httpx.Response(status, stream=Pieces(drops()))
 
@@ -119,19 +120,9 @@ def _gzip_bomb(exchange: Exchange) -> httpx.Response:
     return httpx.Response(status, headers=headers, stream=Pieces(iter([_bomb()])))
 
 
-def _redirect(_exchange: Exchange) -> httpx.Response:
-    return httpx.Response(307, headers={"Location": ELSEWHERE})
-
-
-def _wrong_type(exchange: Exchange) -> httpx.Response:
+def _with_headers(exchange: Exchange, headers: dict[str, str]) -> httpx.Response:
     response = exchange.carry_out()
-    response.headers["Content-Type"] = "text/html"
-    return response
-
-
-def _many_headers(exchange: Exchange) -> httpx.Response:
-    response = exchange.carry_out()
-    response.headers.update({f"X-Header-{number}": "v" * 80 for number in range(100)})
+    response.headers.update(headers)
     return response
 
 
@@ -147,17 +138,23 @@ def _put_first(exchange: Exchange, *, field: bytes) -> httpx.Response:
 
 KINDS: dict[str, Fault] = {
     **{str(status): partial(_status, status=status) for status in range(400, 600)},
-    "html": _html,
-    "truncated": _truncated,
-    "reset": _reset,
+    "plan-402": lambda _: replies.plan_refusal(402, "pro", 0),
+    "plan-429": lambda _: replies.plan_refusal(429, "pro", 0),
+    "no-route": lambda _: replies.error(404, "Not found"),
+    "ignored": _ignored,
+    "html": lambda _: httpx.Response(502, html=PROXY_PAGE),
+    "redirect": lambda _: httpx.Response(307, headers={"Location": ELSEWHERE}),
+    "reset": Exchange.drop,
     "lost-reply": _lost_reply,
-    "hang": _hang,
+    "hang": lambda exchange: exchange.fall_silent("No answer."),
+    "truncated": _truncated,
     "drip": _drip,
     "endless": _endless,
     "gzip-bomb": _gzip_bomb,
-    "redirect": _redirect,
-    "wrong-type": _wrong_type,
-    "many-headers": _many_headers,
+    "wrong-type": partial(_with_headers, headers={"Content-Type": "text/html"}),
+    "many-headers": partial(
+        _with_headers, headers={f"X-Header-{number}": "v" * 80 for number in range(100)}
+    ),
     "twice-named": partial(_put_first, field=b'"success": false'),
     "bad-text": partial(_put_first, field=b'"odd": "\xff"'),
     "nan": partial(_put_first, field=b'"odd": NaN'),
@@ -165,61 +162,85 @@ KINDS: dict[str, Fault] = {
     "long-number": partial(_put_first, field=b'"odd": ' + b"9" * 5_000),
 }
 
+_WORDS = ", ".join(kind for kind in KINDS if not kind.isdigit())
+_COUNT = re.compile("[1-9][0-9]{0,8}")
+
 
 @dataclass
 class Rule:
-    """A fault for the next ``left`` requests of a method; None: for all of them."""
+    """A fault for ``left`` requests of a method, None: for all, from the ``first`` one on."""
 
     method: str
-    fault: Fault
+    kind: str
     left: int | None
+    first: int
 
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """Read ``METHOD:KIND[:COUNT][@FIRST]``.
 
-def parse_fault(text: str) -> Rule:
-    """Read ``METHOD:KIND[:COUNT]``.
+        Raises:
+            UsageError: It is malformed; the text says what is allowed.
+        """
+        rest, at, first = text.partition("@")
+        method, _, rest = rest.partition(":")
+        kind, colon, count = rest.partition(":")
+        if method.upper() not in METHODS:
+            raise UsageError(f"`{text}`: the method must be one of {', '.join(METHODS)}.")
+        if kind not in KINDS:
+            raise UsageError(f"`{text}`: the kind must be a status from 400 to 599, or {_WORDS}.")
+        numbers = {"count": count if colon else "1", "number after @": first if at else "1"}
+        for name, number in numbers.items():
+            if not _COUNT.fullmatch(number):
+                raise UsageError(f"`{text}`: the {name} must be a whole number above 0.")
+        return cls(method.upper(), kind, int(count) if colon else None, int(first or 1))
 
-    Raises:
-        ValueError: It is malformed; the text says what is allowed.
-    """
-    method, _, rest = text.partition(":")
-    kind, colon, count = rest.partition(":")
-    if method.upper() not in METHODS:
-        raise ValueError(f"{text!r}: the method must be one of {', '.join(METHODS)}.")
-    if kind not in KINDS:
-        words = ", ".join(name for name in KINDS if not name.isdigit())
-        raise ValueError(f"{text!r}: the kind must be a status from 400 to 599, or {words}.")
-    if colon and not re.fullmatch(r"[1-9][0-9]{0,8}", count):
-        raise ValueError(f"{text!r}: the count must be a whole number above 0.")
-    return Rule(method.upper(), KINDS[kind], int(count) if colon else None)
+    def __str__(self) -> str:
+        left = "" if self.left is None else f":{self.left}"
+        return f"{self.method}:{self.kind}{left}" + (f"@{self.first}" if self.first > 1 else "")
 
 
 class Faults:
-    """The faults asked for; of several that fit a request, the first with a count left is due.
+    """The faults asked for; of several that fit a request, the first that is due strikes.
 
     Raises:
-        ValueError: A text is malformed.
+        UsageError: A text is malformed.
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
-        self._rules = [parse_fault(text) for text in texts]
+        self._rules = [Rule.parse(text) for text in texts]
 
     def add(self, text: str) -> None:
         """Ask for one more fault, in words such as ``POST:lost-reply:1``.
 
         Raises:
-            ValueError: The text is malformed.
+            UsageError: The text is malformed.
         """
-        rule = parse_fault(text)
+        rule = Rule.parse(text)
         with self._lock:
             self._rules.append(rule)
 
+    def clear(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._rules.clear()
+
+    def texts(self) -> list[str]:
+        """Return those that may still strike, as they would be asked for now."""
+        with self._lock:
+            return [str(rule) for rule in self._rules]
+
     def take(self, method: str) -> Fault | None:
-        """Return the fault that is due for a request, and count it."""
+        """Return the fault that is due for a request, and count the request."""
+        due: Rule | None = None
         with self._lock:
             for rule in self._rules:
-                if rule.method in {"ANY", method} and rule.left != 0:
-                    if rule.left is not None:
-                        rule.left -= 1
-                    return rule.fault
-        return None
+                if rule.method in {"ANY", method} and rule.first > 1:
+                    rule.first -= 1
+                elif rule.method in {"ANY", method}:
+                    due = due or rule
+            if due and due.left:
+                due.left -= 1
+            self._rules = [rule for rule in self._rules if rule.left != 0]
+        return KINDS[due.kind] if due else None

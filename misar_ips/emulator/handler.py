@@ -5,41 +5,32 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections import deque
 from email.utils import format_datetime
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote
 
 from misar_ips.emulator import replies
+from misar_ips.emulator.control import Control, whole_seconds
 from misar_ips.emulator.faults import Exchange, Faults
+from misar_ips.emulator.ip import setting_problem
+from misar_ips.emulator.request_log import LoggedRequest, RequestLog
+from misar_ips.emulator.seeds import PLANS, look_up
+from misar_ips.emulator.shapes import SHAPES, TIME_FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from datetime import timedelta
 
     import httpx
 
     from misar_ips.emulator.store import Store
-
-PLANS = {"free": 0, "pro": 0, "max": 1, "enterprise": 5}
-"""How many dedicated IPs each plan includes, from the published reference."""
 
 BODY_LIMIT = 64 * 1024
 IN_PROGRESS = "IP provisioning in progress. Expected within 24 hours."
 
 ROUTE = re.compile(r"/(?:mail|api)/v1/dedicated-ips(?:/([^/]+))?")
 BEARER = re.compile(r"bearer +(msk_\S*)", re.IGNORECASE)
-LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-SETTINGS = {
-    "pool": (
-        re.compile(r"[A-Za-z0-9_-]{1,64}"),
-        "Must be 1 to 64 letters, digits, hyphens or underscores.",
-    ),
-    "rdns": (
-        re.compile(rf"(?=.{{1,253}}\Z){LABEL}(?:\.{LABEL})+"),
-        "Must be a hostname of at least two labels, such as mail.example.com.",
-    ),
-}
 
 
 class RefusedError(Exception):
@@ -53,12 +44,12 @@ class RefusedError(Exception):
 class Emulator:
     """The dedicated-IP API over a store; mount it as ``httpx.MockTransport(Emulator(store))``.
 
-    ``rate_limit`` is in requests a minute a key (0: none), ``latency`` in seconds a request, and
-    ``sleep`` is how they and a fault's seconds pass.
-    ``received`` holds method and raw path of the latest requests.
+    ``shape`` names one of SHAPES. ``rate_limit`` is in requests a minute a key (0: none),
+    ``latency`` in seconds a request, and ``sleep`` is how they and a fault's seconds pass. ``tell``
+    is called with each request once it was answered; ``read_duration`` reads a text such as 7d.
 
     Raises:
-        KeyError: ``plan`` is not in PLANS.
+        UsageError: There is no such plan or shape, or a fault is malformed.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each thing that `emulator serve` can set
@@ -66,19 +57,29 @@ class Emulator:
         store: Store,
         *,
         plan: str = "enterprise",
+        shape: str = "reference",
         rate_limit: int = 60,
-        faults: Faults | None = None,
+        faults: Faults | Iterable[str] = (),
         latency: float = 0.0,
         sleep: Callable[[float], object] = time.sleep,
+        tell: Callable[[LoggedRequest], object] | None = None,
+        read_duration: Callable[[str], timedelta] = whole_seconds,
     ) -> None:
         self.store = store
-        self.faults = faults or Faults()
-        self.received: deque[tuple[str, str]] = deque(maxlen=10_000)
+        self.faults = faults if isinstance(faults, Faults) else Faults(faults)
+        self.requests = RequestLog(tell)
         self._plan = plan
-        self._ip_limit = PLANS[plan]
+        self._ip_limit = look_up("plan", plan, PLANS)
+        self._shape = look_up("shape", shape, SHAPES)
         self._rate_limit = rate_limit
         self._latency = latency
         self._sleep = sleep
+        self._control = Control(store, self.requests, read_duration)
+
+    @property
+    def received(self) -> list[tuple[str, str]]:
+        """Method and raw path of the latest requests."""
+        return [(each.method, each.path) for each in self.requests]
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer one request.
@@ -88,93 +89,94 @@ class Emulator:
             httpx.ReadTimeout: A fault leaves the request without an answer.
             ConfigError: The store can't be used.
         """
-        self.received.append((request.method, request.url.raw_path.decode("ascii")))
-        carry_out = partial(self._answer, request)
-        exchange = Exchange(request, self.store.now(), carry_out, self._sleep)
-        fault = self.faults.take(request.method)
-        return self.dated(fault(exchange) if fault else exchange.carry_out())
+        request.read()
+        answer = self._control.answer(request, self.faults)
+        if answer is not None:
+            return answer
+        with self.requests.noting(
+            request.method,
+            request.url.raw_path.decode("ascii"),
+            body=request.content,
+            authorization=request.headers.get("Authorization", ""),
+        ) as logged:
+            now = self.store.now()
+            logged.time = f"{now:{TIME_FORMAT}}"
+            exchange = Exchange(request, now, partial(self._answer, request), self._sleep)
+            fault = self.faults.take(request.method)
+            response = self._dated(fault(exchange) if fault else exchange.carry_out())
+            logged.status = response.status_code
+        return response
 
-    def dated(self, response: httpx.Response) -> httpx.Response:
-        """Return the reply its ``Date`` by the emulator's clock."""
+    def refusal(self, status: int, method: str, path: str, text: str) -> httpx.Response:
+        """Return, and note, the answer to a request that the API never sees."""
+        with self.requests.noting(method, path) as logged:
+            logged.time, logged.status = f"{self.store.now():{TIME_FORMAT}}", status
+        return self._dated(replies.error(status, text))
+
+    def _dated(self, response: httpx.Response) -> httpx.Response:
+        """Return the reply with a ``Date`` by the emulator's clock."""
         response.headers["Date"] = format_datetime(self.store.now(), usegmt=True)
         return response
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         if self._latency:
             self._sleep(self._latency)
+        quota = None
         try:
-            operation = self._operation(request)
-            key = _known_key(request)
+            operation, key = self._operation(request), _known_key(request)
+            if self._rate_limit:
+                quota = self.store.count_request(key, self._rate_limit)
+            response = replies.too_many_requests(quota) if quota and quota.exceeded else operation()
         except RefusedError as refused:
-            return refused.response
-        if not self._rate_limit:
-            return _carry_out(operation)
-        quota = self.store.count_request(key, self._rate_limit)
-        if quota.exceeded:
-            return replies.too_many_requests(quota)
-        response = _carry_out(operation)
-        response.headers.update(replies.rate_limit_headers(quota))
+            response = refused.response
+        if quota:
+            response.headers.update(replies.rate_limit_headers(quota))
         return response
 
     def _operation(self, request: httpx.Request) -> Callable[[], httpx.Response]:
         # The raw path: an encoded slash inside an id must not become a second segment.
-        path = request.url.raw_path.decode("ascii").partition("?")[0]
-        route = ROUTE.fullmatch(path)
+        route = ROUTE.fullmatch(request.url.raw_path.decode("ascii").partition("?")[0])
         if route is None:
             raise RefusedError(replies.error(404, "Not found"))
-        operations: dict[str, Callable[[], httpx.Response]]
-        if route[1] is None:
-            operations = {"GET": self._list, "POST": partial(self._request, request)}
-        else:
-            ip_id = unquote(route[1])
-            operations = {
-                "GET": partial(self._details, ip_id),
-                "PATCH": partial(self._update, ip_id, request),
-                "DELETE": partial(self._release, ip_id),
-            }
+        operations: dict[str, Callable[[httpx.Request, str], httpx.Response]]
+        operations = {"GET": self._list, "POST": self._request}
+        if route[1] is not None:
+            operations = {"GET": self._details, "PATCH": self._update, "DELETE": self._release}
         if request.method not in operations:
             refusal = replies.error(405)
             refusal.headers["Allow"] = ", ".join(operations)
             raise RefusedError(refusal)
-        return operations[request.method]
+        return partial(operations[request.method], request, unquote(route[1] or ""))
 
-    def _list(self) -> httpx.Response:
-        return replies.reply(200, {"success": True, "ips": self.store.ips()})
+    def _list(self, _request: httpx.Request, _ip_id: str) -> httpx.Response:
+        ips = self.store.ips(self._shape.listed)
+        count = {"count": len(ips)} if self._shape.counts else {}
+        return replies.reply(200, {"success": True, self._shape.many: ips, **count})
 
-    def _request(self, request: httpx.Request) -> httpx.Response:
-        settings = _settings(request)
-        pool, rdns = settings.get("pool", "marketing"), settings.get("rdns")
-        ip = self.store.request(pool, rdns, limit=self._ip_limit)
+    def _request(self, request: httpx.Request, _ip_id: str) -> httpx.Response:
+        settings = {"pool": "marketing", **_settings(request)}
+        ip = self.store.request(**settings, limit=self._ip_limit, written=self._shape.ordered)
         if ip is None:
-            return replies.plan_refusal(self._plan, self._ip_limit)
-        return replies.reply(201, {"success": True, "ip": ip, "message": IN_PROGRESS})
+            return replies.plan_refusal(403, self._plan, self._ip_limit)
+        return replies.reply(201, {"success": True, self._shape.one: ip, "message": IN_PROGRESS})
 
-    def _details(self, ip_id: str) -> httpx.Response:
-        return _one_ip(self.store.ip(ip_id))
+    def _details(self, _request: httpx.Request, ip_id: str) -> httpx.Response:
+        return self._one_ip(self.store.ip(ip_id, self._shape.detailed))
 
-    def _update(self, ip_id: str, request: httpx.Request) -> httpx.Response:
+    def _update(self, request: httpx.Request, ip_id: str) -> httpx.Response:
         settings = _settings(request)
         if not settings:
             return replies.validation_failed({}, ["Give pool, rdns or both."])
-        return _one_ip(self.store.update(ip_id, **settings))
+        return self._one_ip(self.store.update(ip_id, written=self._shape.detailed, **settings))
 
-    def _release(self, ip_id: str) -> httpx.Response:
-        if not self.store.release(ip_id):
+    def _release(self, _request: httpx.Request, ip_id: str) -> httpx.Response:
+        is_released = self.store.release(ip_id)
+        return replies.reply(200, {"success": True}) if is_released else replies.error(404)
+
+    def _one_ip(self, ip: dict[str, object] | None) -> httpx.Response:
+        if ip is None:
             return replies.error(404)
-        return replies.reply(200, {"success": True})
-
-
-def _carry_out(operation: Callable[[], httpx.Response]) -> httpx.Response:
-    try:
-        return operation()
-    except RefusedError as refused:
-        return refused.response
-
-
-def _one_ip(ip: dict[str, object] | None) -> httpx.Response:
-    if ip is None:
-        return replies.error(404)
-    return replies.reply(200, {"success": True, "ip": ip})
+        return replies.reply(200, {"success": True, self._shape.one: ip})
 
 
 def _known_key(request: httpx.Request) -> str:
@@ -186,13 +188,13 @@ def _known_key(request: httpx.Request) -> str:
     return bearer[1]
 
 
-def _settings(request: httpx.Request) -> dict[str, str]:
+def _settings(request: httpx.Request) -> dict[str, Any]:
     settings = _json_object(request)
-    problems = {name: _problem(name, value) for name, value in settings.items()}
+    problems = {name: setting_problem(name, value) for name, value in settings.items()}
     field_errors = {name: [problem] for name, problem in problems.items() if problem}
     if field_errors:
         raise RefusedError(replies.validation_failed(field_errors, []))
-    return {name: str(value) for name, value in settings.items()}
+    return settings
 
 
 def _json_object(request: httpx.Request) -> dict[str, object]:
@@ -215,12 +217,3 @@ def _json_object(request: httpx.Request) -> dict[str, object]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def _problem(name: str, value: object) -> str | None:
-    if name not in SETTINGS:
-        return "Unknown field."
-    pattern, rule = SETTINGS[name]
-    if not isinstance(value, str):
-        return "Expected a string."
-    return None if pattern.fullmatch(value) else rule

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from misar_ips.emulator.store import Quota
 
 PRICING_URL = "https://misar.io/pricing"
 
@@ -24,9 +22,17 @@ KNOWN_TEXTS = {
 }
 
 
-def reply(
-    status: int, body: Mapping[str, object], headers: Mapping[str, str] | None = None
-) -> httpx.Response:
+class Quota(NamedTuple):
+    """Where a key is in its rate limit: ``resets_at`` is in epoch seconds of the clock."""
+
+    exceeded: bool
+    limit: int
+    remaining: int
+    resets_at: int
+    retry_after: int
+
+
+def reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> httpx.Response:
     """Return a JSON reply; its text is ASCII, so that lone surrogates survive."""
     return httpx.Response(
         status,
@@ -49,10 +55,10 @@ def validation_failed(
     return error(400, details={"fieldErrors": field_errors, "formErrors": form_errors})
 
 
-def plan_refusal(plan: str, limit: int) -> httpx.Response:
-    """Return the 403 that an order beyond the plan's number of dedicated IPs gets."""
+def plan_refusal(status: int, plan: str, limit: int) -> httpx.Response:
+    """Return what an order beyond the plan's number of dedicated IPs gets: 402, 403 or 429."""
     refusal = error(
-        403,
+        status,
         f"Dedicated IPs included in your {plan} plan: {limit}.",
         code="plan_limit_exceeded",
         upgrade={"current_plan": {"slug": plan}, "urls": {"pricing": PRICING_URL}},

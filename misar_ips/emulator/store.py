@@ -3,63 +3,55 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import sqlite3
 import threading
 import time
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from misar_ips.emulator.warmup import PROVISIONING, WarmUp
+from misar_ips.emulator.ip import START, EmulatedIP
+from misar_ips.emulator.replies import Quota
+from misar_ips.emulator.seeds import first_ips, free_addresses
+from misar_ips.emulator.shapes import detail_fields, list_fields, order_fields
+from misar_ips.emulator.warmup import PROVISIONING
 from misar_ips.errors import ConfigError, NoHomeFolderError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-START = datetime(2026, 4, 1, 12, tzinfo=UTC)
-"""The clock's time at the moment the state is made."""
+    Written = Callable[[EmulatedIP, float], dict[str, object]]
 
 END = datetime(9000, 1, 1, tzinfo=UTC)
 BUSY_SECONDS = 60
 RATE_WINDOW = 60
-VERSION = 20_260_401
-HOSTS = range(1, 255)
+VERSION = 20_261_201
+_VERSIONS = {20_260_401, VERSION}
+_SQLITE_MAGIC = b"SQLite format 3\0"
+_HEADER_SIZE = 100  # bytes
+_FREEZE = "UPDATE clock SET frozen_at = coalesce(frozen_at, ?)"
+_THAW = "UPDATE clock SET frozen_at = NULL, advanced = advanced + ?"
 
-UNUSABLE = (sqlite3.Error, OSError, ValueError, TypeError, LookupError, ArithmeticError)
+UNUSABLE = (
+    *(sqlite3.Error, OSError, RecursionError),
+    *(ValueError, TypeError, LookupError, ArithmeticError),
+)
 """What a file that can't be opened, or holds damaged rows, makes sqlite3 and arithmetic raise."""
 
 TABLES = {
     # Two columns, not their difference: START plus a difference of zero is START to the last bit.
-    "clock": "CREATE TABLE clock (real_start REAL NOT NULL, advanced REAL NOT NULL)",
-    "ips": """CREATE TABLE ips (
-        id TEXT PRIMARY KEY,
-        address TEXT NOT NULL UNIQUE,
-        rdns TEXT,
-        pool TEXT NOT NULL,
-        created_at INTEGER NOT NULL,
-        provisioned_at INTEGER,
-        suspended_at INTEGER,
-        percent_floor INTEGER NOT NULL DEFAULT 0,
-        limit_floor INTEGER NOT NULL DEFAULT 0,
-        missed_on_day_14 INTEGER NOT NULL DEFAULT 0)""",
-    "requests": """CREATE TABLE requests (
-        key_hash TEXT PRIMARY KEY, window_start REAL NOT NULL, count INTEGER NOT NULL)""",
+    "clock": "CREATE TABLE clock"
+    " (real_start REAL NOT NULL, advanced REAL NOT NULL, frozen_at REAL)",
+    # The fields as JSON: what an IP may hold is then checked in one place, whoever wrote it.
+    "ips": "CREATE TABLE ips (id TEXT PRIMARY KEY, address TEXT NOT NULL UNIQUE, fields TEXT)",
+    "requests": "CREATE TABLE requests"
+    " (key_hash TEXT PRIMARY KEY, window_start REAL NOT NULL, count INTEGER NOT NULL)",
 }
-
-
-@dataclass(frozen=True)
-class Quota:
-    """Where a key stands in its rate limit: ``resets_at`` is in epoch seconds of the clock."""
-
-    exceeded: bool
-    limit: int
-    remaining: int
-    resets_at: int
-    retry_after: int
 
 
 def default_path(environ: Mapping[str, str]) -> Path:
@@ -86,124 +78,151 @@ def default_path(environ: Mapping[str, str]) -> Path:
 class Store:
     """The state at ``path``, made on first use; any number of threads and processes may share it.
 
-    IPs are given as JSON objects with the published reference's fields. Every method raises
-    ConfigError where the file can't be used.
+    It begins with the IPs of ``begins_with``, else with the emulator's own. ``written`` makes a
+    JSON object of an IP, in the published reference's words unless told otherwise. Every method
+    raises ConfigError where the file can't be used.
     """
 
-    def __init__(self, path: Path, *, real_time: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        begins_with: Sequence[EmulatedIP] | None = None,
+        real_time: Callable[[], float] = time.time,
+    ) -> None:
         self._path = path.absolute()
+        self._begins_with = begins_with
         self._real_time = real_time
         self._lock = threading.Lock()
 
     def now(self) -> datetime:
         """Return the emulator's time, in UTC."""
         with self._transaction() as database:
-            return _to_datetime(self._seconds(database))
+            return _to_datetime(self._clock(database)[0])
 
     def advance(self, by: timedelta) -> datetime:
-        """Move the clock on, for every process, and give the new time.
+        """Move the clock on, for every process, and return the new time.
 
         Raises:
-            UsageError: ``by`` is negative, or leads beyond the year 9000.
+            UsageError: ``by`` is negative, or leads beyond the year 8999.
         """
         seconds = by.total_seconds()
         with self._transaction() as database:
-            target = self._seconds(database) + seconds
+            target = self._clock(database)[0] + seconds
             if seconds < 0 or target > END.timestamp():
                 raise UsageError("The emulator's clock only moves on, and ends with the year 8999.")
             database.execute("UPDATE clock SET advanced = advanced + ?", (seconds,))
             return _to_datetime(target)
 
+    def freeze(self, *, frozen: bool = True) -> None:
+        """Let the clock stand still but for ``advance``, or run on from where it is."""
+        with self._transaction() as database:
+            now, running = self._clock(database)
+            if frozen:
+                database.execute(_FREEZE, (self._real_time(),))
+            else:
+                database.execute(_THAW, (now - running,))
+
     def reset(self) -> None:
-        """Start over; a damaged file is kept beside the new one as ``NAME.damaged``."""
+        """Start over; a damaged file is kept beside the new one as ``NAME.damaged``.
+
+        Raises:
+            ConfigError: The file is not a state of the emulator, and is left alone.
+        """
         try:
             with self._transaction() as database:
+                frozen_at = database.execute("SELECT frozen_at FROM clock").fetchone()
                 self._make_anew(database)
             # Some damage outlives new tables, and only shows to a connection that reads afresh.
             with self._transaction() as database:
                 if database.execute("PRAGMA integrity_check").fetchone()[0] != "ok":
                     raise sqlite3.DatabaseError("it is damaged")
         except ConfigError as error:
-            if not _is_damage(error.__cause__):
+            if not _is_damage(error.__cause__) or self._is_something_else():
                 raise
             self._set_aside()
-            self.now()
+            frozen_at = None
+        self.freeze(frozen=frozen_at not in {None, (None,)})
 
-    def ips(self) -> list[dict[str, object]]:
-        """Return every IP with the reference's list fields, oldest request first."""
+    def count_ips(self) -> int:
+        """Return how many IPs there are."""
         with self._transaction() as database:
-            now = self._seconds(database)
-            rows = database.execute("SELECT * FROM ips ORDER BY rowid").fetchall()
-            return [_list_fields(row, now) for row in rows]
+            return int(database.execute("SELECT count(*) FROM ips").fetchone()[0])
 
-    def ip(self, ip_id: str) -> dict[str, object] | None:
-        """Return one IP with the reference's detail fields; None: there is no such IP."""
+    def ips(self, written: Written = list_fields) -> list[dict[str, object]]:
+        """Return every IP, oldest request first."""
         with self._transaction() as database:
-            return self._details(database, ip_id)
+            now, _ = self._clock(database)
+            rows = database.execute("SELECT fields FROM ips ORDER BY rowid").fetchall()
+            return [written(_ip_of(row), now) for row in rows]
 
-    def request(self, pool: str, rdns: str | None, *, limit: int) -> dict[str, object] | None:
-        """Order an IP and give it as the POST's answer; None: there are ``limit`` IPs already."""
+    def ip(self, ip_id: str, written: Written = detail_fields) -> dict[str, object] | None:
+        """Return one IP; None: there is no such IP."""
         with self._transaction() as database:
-            now = self._seconds(database)
-            taken = {row["address"] for row in database.execute("SELECT address FROM ips")}
-            free = [address for address in map(_address, HOSTS) if address not in taken]
-            if len(taken) >= limit or not free:
+            ip = _find(database, ip_id)
+            return written(ip, self._clock(database)[0]) if ip else None
+
+    def request(
+        self, pool: str, rdns: str | None = None, *, limit: int, written: Written = order_fields
+    ) -> dict[str, object] | None:
+        """Order an IP and return it; None: there are ``limit`` IPs already."""
+        with self._transaction() as database:
+            now, _ = self._clock(database)
+            taken = [row[0] for row in database.execute("SELECT address FROM ips")]
+            address = next(free_addresses(taken), None)
+            if len(taken) >= limit or address is None:
                 return None
-            ip_id = f"ip_{secrets.token_hex(8)}"
-            database.execute(
-                "INSERT INTO ips (id, address, rdns, pool, created_at, provisioned_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (ip_id, free[0], rdns, pool, int(now), int(now) + PROVISIONING),
-            )
-            return {
-                "id": ip_id,
-                "address": free[0],
-                "warmup_status": "not_started",
-                "pool": pool,
-                "provisioned_at": None,
-            }
+            fields = {"id": f"ip_{secrets.token_hex(8)}", "address": address, "rdns": rdns}
+            ordered, ready = (_to_datetime(int(now) + later) for later in (0, PROVISIONING))
+            fields |= {"pool": pool, "created_at": f"{ordered}", "provisioned_at": f"{ready}"}
+            ip = EmulatedIP(fields)
+            _insert(database, ip)
+            return written(ip, now)
 
     def update(
-        self, ip_id: str, *, pool: str | None = None, rdns: str | None = None
+        self, ip_id: str, *, written: Written = detail_fields, **settings: str
     ) -> dict[str, object] | None:
-        """Change what is given, and give the IP's details; None: there is no such IP."""
+        """Change pool, rDNS or both, and return the IP; None: there is no such IP."""
         with self._transaction() as database:
-            database.execute(
-                "UPDATE ips SET pool = coalesce(?, pool), rdns = coalesce(?, rdns) WHERE id = ?",
-                (pool, rdns, ip_id),
-            )
-            return self._details(database, ip_id)
+            ip = _find(database, ip_id)
+            if ip:
+                ip.fields.update(settings)
+                change = (json.dumps(ip.fields), ip_id)
+                database.execute("UPDATE ips SET fields = ? WHERE id = ?", change)
+            return written(ip, self._clock(database)[0]) if ip else None
 
     def release(self, ip_id: str) -> bool:
-        """Return an IP back; False: there is no such IP."""
+        """Take an IP back; False: there is no such IP."""
         with self._transaction() as database:
             return database.execute("DELETE FROM ips WHERE id = ?", (ip_id,)).rowcount > 0
 
     def count_request(self, key: str, per_minute: int) -> Quota:
-        """Count one request of a key, in a minute that begins with its first; the key is hashed."""
+        """Count one request of a key, in a minute that begins with its first; the key is hashed.
+
+        The minute passes while the clock is frozen, too: nobody could wait for its end otherwise.
+        """
         key_hash = hashlib.sha256(key.encode()).hexdigest()
         with self._transaction() as database:
-            now = self._seconds(database)
+            now, running = self._clock(database)
             database.execute(
                 "DELETE FROM requests WHERE window_start NOT BETWEEN ? AND ?",
-                (now - RATE_WINDOW, now),
+                (running - RATE_WINDOW, running),
             )
             database.execute(
                 "INSERT INTO requests VALUES (?, ?, 1)"
                 " ON CONFLICT (key_hash) DO UPDATE SET count = count + 1",
-                (key_hash, now),
+                (key_hash, running),
             )
-            window_start, count = database.execute(
+            window_start, counted = database.execute(
                 "SELECT window_start, count FROM requests WHERE key_hash = ?", (key_hash,)
             ).fetchone()
-        resets_at = window_start + RATE_WINDOW
-        return Quota(
-            exceeded=count > per_minute,
-            limit=per_minute,
-            remaining=max(0, per_minute - count),
-            resets_at=ceil(resets_at),
-            retry_after=max(1, ceil(resets_at - now)),
-        )
+            return Quota(
+                exceeded=counted > per_minute,
+                limit=per_minute,
+                remaining=max(0, per_minute - counted),
+                resets_at=ceil(window_start + RATE_WINDOW + (now - running)),
+                retry_after=max(1, ceil(window_start + RATE_WINDOW - running)),
+            )
 
     def close(self) -> None:
         """Do nothing: no file stays open between two calls."""
@@ -226,11 +245,35 @@ class Store:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> ConfigError:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            return self._not_ours()
         return ConfigError(
             f"The emulator's state in {self._path} can't be used: {error}.",
             hint="Start over with `misar-ips emulator reset`, or choose another file with"
             " MISAR_IPS_EMULATOR_DB.",
         )
+
+    def _not_ours(self) -> ConfigError:
+        return ConfigError(
+            f"{self._path} is not a state of the emulator.",
+            hint="Choose another file with `--db` or MISAR_IPS_EMULATOR_DB.",
+        )
+
+    def _is_something_else(self) -> bool:
+        """Return whether the file, by its first bytes, is surely not one that the emulator made.
+
+        Not for where connections are open: to close a file gives up all locks on it that the
+        process has, SQLite's as well.
+        """
+        try:
+            if not self._path.is_file():  # to open a pipe would wait for its writer
+                return False
+            with self._path.open("rb") as file:
+                head = file.read(_HEADER_SIZE)
+        except OSError:
+            return False
+        version = int.from_bytes(head[60:64])  # where SQLite keeps its user_version
+        return bool(head) and not (head.startswith(_SQLITE_MAGIC) and version in _VERSIONS)
 
     def _make_folder(self) -> None:
         if not self._path.parent.is_dir():
@@ -238,132 +281,75 @@ class Store:
                 folder.mkdir(mode=0o700, exist_ok=True)
 
     def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
-        database.row_factory = sqlite3.Row
-        return database
+        if self._path.exists() and not self._path.is_file():
+            raise OSError("it is not a regular file")
+        return sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
 
     def _make_if_missing(self, database: sqlite3.Connection) -> None:
         version = database.execute("PRAGMA user_version").fetchone()[0]
-        if version == VERSION:
-            return
-        if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise ConfigError(
-                f"{self._path} is a database, but not the emulator's.",
-                hint="Choose another file with MISAR_IPS_EMULATOR_DB.",
-            )
-        self._make_anew(database)
+        # Compared whole: a view that never ends can't be told from a table by its name.
+        found = dict(database.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+        if version in _VERSIONS and found != TABLES:
+            reason = "its tables were changed" if version == VERSION else "another version made it"
+            raise sqlite3.DatabaseError(reason)
+        if version not in _VERSIONS:
+            # SQLite takes a file of a few bytes, whatever they are, for an empty database.
+            if found or self._path.stat().st_size:
+                raise self._not_ours()
+            self._make_anew(database)
 
     def _make_anew(self, database: sqlite3.Connection) -> None:
         for name, definition in TABLES.items():
             database.execute(f"DROP TABLE IF EXISTS {name}")
             database.execute(definition)
-        database.execute("INSERT INTO clock VALUES (?, 0)", (self._real_time(),))
-        for row in _seed():
-            database.execute("INSERT INTO ips VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        database.execute("INSERT INTO clock VALUES (?, 0, NULL)", (self._real_time(),))
+        for ip in first_ips("enterprise") if self._begins_with is None else self._begins_with:
+            _insert(database, ip)
         database.execute(f"PRAGMA user_version = {VERSION}")
 
     def _set_aside(self) -> None:
         try:
             # The journal goes first: a new database must not be rolled back to the old one's pages.
             Path(f"{self._path}-journal").unlink(missing_ok=True)
-            self._path.replace(f"{self._path}.damaged")
+            for number in count(1):
+                aside = Path(f"{self._path}.damaged{'' if number == 1 else f'.{number}'}")
+                if not aside.exists():
+                    self._path.replace(aside)
+                    return
         except OSError as error:
             raise self._unusable(error) from error
 
-    def _seconds(self, database: sqlite3.Connection) -> float:
-        clock = database.execute("SELECT real_start, advanced FROM clock").fetchone()
+    def _clock(self, database: sqlite3.Connection) -> tuple[float, float]:
+        """Return the time in epoch seconds, and what it would be if it had never been frozen."""
+        clock = database.execute("SELECT real_start, advanced, frozen_at FROM clock").fetchone()
         if clock is None:
             raise LookupError("its clock is missing")
-        since_start: float = self._real_time() - clock["real_start"] + clock["advanced"]
-        return START.timestamp() + since_start
-
-    def _details(self, database: sqlite3.Connection, ip_id: str) -> dict[str, object] | None:
-        row = database.execute("SELECT * FROM ips WHERE id = ?", (ip_id,)).fetchone()
-        return None if row is None else _detail_fields(row, self._seconds(database))
-
-
-def _seed() -> list[tuple[object, ...]]:
-    def at(*moment: int) -> int:
-        year, month, day, hour = moment
-        return int(datetime(year, month, day, hour, tzinfo=UTC).timestamp())
-
-    warmed, suspended, ordered = at(2026, 1, 12, 8), at(2026, 3, 2, 15), at(2026, 4, 1, 4)
-    return [
-        (
-            *("ip_abc123", _address(42), "mail.yourdomain.com", "marketing"),
-            *(at(2026, 3, 15, 10), None, None, 62, 8_000, 200),
-        ),
-        (
-            *("ip_def456", _address(17), "tx.yourdomain.com", "transactional"),
-            *(warmed, warmed + PROVISIONING, None, 0, 0, 0),
-        ),
-        (
-            *("ip_ghi789", _address(88), "news.yourdomain.com", "marketing"),
-            *(suspended, suspended + PROVISIONING, at(2026, 3, 14, 9), 0, 0, 0),
-        ),
-        (
-            *("ip_jkl012", _address(131), None, "transactional"),
-            *(ordered, ordered + PROVISIONING, None, 0, 0, 0),
-        ),
-    ]
+        real_start, advanced, frozen_at = clock
+        real_time = self._real_time()
+        # The difference first: a sum with START in it would cost the last digits.
+        running = START.timestamp() + (real_time - real_start + advanced)
+        now = running if frozen_at is None else running - (real_time - frozen_at)
+        if not 0 <= now <= END.timestamp():
+            raise ValueError("its clock shows no date")
+        return now, running
 
 
-def _warm_up(row: sqlite3.Row, now: float) -> WarmUp:
-    seen_at = now if row["suspended_at"] is None else row["suspended_at"]
-    # The reference's example has no provisioned_at: its warm-up began when it was created.
-    began_at = row["created_at"] if row["provisioned_at"] is None else row["provisioned_at"]
-    return WarmUp(
-        elapsed=seen_at - began_at,
-        suspended=row["suspended_at"] is not None,
-        percent_floor=row["percent_floor"],
-        limit_floor=row["limit_floor"],
-        missed_on_day_14=row["missed_on_day_14"],
-    )
+def _ip_of(row: tuple[Any, ...]) -> EmulatedIP:
+    return EmulatedIP(json.loads(row[0]))
 
 
-def _list_fields(row: sqlite3.Row, now: float) -> dict[str, object]:
-    warm_up = _warm_up(row, now)
-    return {
-        "id": row["id"],
-        "address": row["address"],
-        "rdns": row["rdns"],
-        "warmup_status": warm_up.status,
-        "warmup_percent": warm_up.percent,
-        "pool": row["pool"],
-        "created_at": _to_text(row["created_at"]),
-    }
+def _find(database: sqlite3.Connection, ip_id: str) -> EmulatedIP | None:
+    row = database.execute("SELECT fields FROM ips WHERE id = ?", (ip_id,)).fetchone()
+    return None if row is None else _ip_of(row)
 
 
-def _detail_fields(row: sqlite3.Row, now: float) -> dict[str, object]:
-    warm_up = _warm_up(row, now)
-    details = {
-        "id": row["id"],
-        "address": row["address"],
-        "rdns": row["rdns"],
-        "pool": row["pool"],
-        "warmup_status": warm_up.status,
-        "warmup_percent": warm_up.percent,
-        "daily_limit": warm_up.daily_limit,
-        "reputation_score": warm_up.reputation_score,
-        "warmup_schedule": warm_up.schedule,
-        "created_at": _to_text(row["created_at"]),
-    }
-    provisioned_at = row["provisioned_at"]
-    if provisioned_at is not None:
-        details["provisioned_at"] = _to_text(provisioned_at) if provisioned_at <= now else None
-    return details
-
-
-def _address(host: int) -> str:
-    return f"198.51.100.{host}"
+def _insert(database: sqlite3.Connection, ip: EmulatedIP) -> None:
+    row = (ip.fields["id"], ip.fields["address"], json.dumps(ip.fields))
+    database.execute("INSERT INTO ips VALUES (?, ?, ?)", row)
 
 
 def _to_datetime(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def _to_text(seconds: int) -> str:
-    return _to_datetime(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _is_damage(cause: BaseException | None) -> bool:

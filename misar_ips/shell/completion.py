@@ -96,7 +96,7 @@ shells = _fixed(tuple(SCRIPTS))
 
 def plans() -> Offers:
     """Offer the plans that the emulator knows."""
-    from misar_ips.emulator.handler import PLANS
+    from misar_ips.emulator.seeds import PLANS
 
     return _fixed(tuple(PLANS))()
 
