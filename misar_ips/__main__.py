@@ -40,11 +40,12 @@ def _exit_code(argv: Sequence[str] | None, session: Session | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     session = session or Session()
     # Read ahead of Typer, so that even an error in the arguments comes in the form asked for.
-    session.output.json = "--json" in arguments
-    session.output.verbose = "--debug" in arguments
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    session.output.json = "--json" in options
+    session.output.verbose = "--debug" in options
     try:
         try:
-            _run(arguments, session)
+            return _run(arguments, session)
         finally:
             session.close()
     except BrokenPipeError:  # nobody reads any more, as after `| head -1`
@@ -54,17 +55,18 @@ def _exit_code(argv: Sequence[str] | None, session: Session | None) -> int:
     return ExitCode.DONE
 
 
-def _run(arguments: list[str], session: Session) -> None:
+def _run(arguments: list[str], session: Session) -> int:
+    """Run one command and return its exit code, which is only `emulator run`'s to choose."""
     if arguments == ["--version"]:  # answered without Typer, in a quarter of the time
         from misar_ips.version import __version__
 
         session.output.line(f"misar-ips {__version__}")
-        return
+        return 0
     if sorted(arguments) == ["--debug", "--version"]:
         from misar_ips.commands.doctor import program_and_platform
 
         session.output.line(program_and_platform())
-        return
+        return 0
     import typer
 
     from misar_ips.cli import app_for
@@ -74,12 +76,13 @@ def _run(arguments: list[str], session: Session) -> None:
         from misar_ips.shell import completion
 
         completion.answer(command, arguments, session)
-        return
+        return 0
     try:
         with command.make_context("misar-ips", arguments, obj=session) as context:
             command.invoke(context)
-    except typer.Exit:
-        return
+    except typer.Exit as done:
+        return int(done.exit_code)
+    return 0
 
 
 def _report(error: Exception | KeyboardInterrupt, session: Session) -> int:

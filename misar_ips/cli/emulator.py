@@ -13,6 +13,7 @@ app = typer.Typer(
     help="""Run a local stand-in for the API.
 
 misar-ips emulator serve
+misar-ips emulator run -- ./order.sh
 misar-ips emulator advance 7d
 misar-ips emulator reset""",
     rich_markup_mode=None,
@@ -21,6 +22,7 @@ misar-ips emulator reset""",
 
 # The groups of options in the help.
 _PLACE = "Where it is"
+_BEGINNING = "Its account"
 _ANSWERS = "What it answers"
 
 DatabaseOption = Annotated[
@@ -29,6 +31,74 @@ DatabaseOption = Annotated[
         metavar="PATH", help="Keep the emulator's state in this file.", rich_help_panel=_PLACE
     ),
 ]
+PlanOption = Annotated[
+    str,
+    typer.Option(
+        metavar="PLAN",
+        help="free, pro, max or enterprise.",
+        autocompletion=plans,
+        rich_help_panel=_BEGINNING,
+    ),
+]
+EmptyOption = Annotated[
+    bool, typer.Option("--empty", help="Start over without an IP.", rich_help_panel=_BEGINNING)
+]
+SeedOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Start over with this JSON file's IPs.", rich_help_panel=_BEGINNING
+    ),
+]
+FreezeOption = Annotated[
+    bool,
+    typer.Option(
+        "--freeze",
+        help="Let its clock stand still but for `advance`.",
+        rich_help_panel=_ANSWERS,
+    ),
+]
+ShapeOption = Annotated[
+    str,
+    typer.Option(
+        metavar="SHAPE",
+        help="Write IPs as reference or as sdk, the vendor's newer library.",
+        rich_help_panel=_ANSWERS,
+    ),
+]
+RateLimitOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Requests a minute for each key; 0 for no limit.",
+        rich_help_panel=_ANSWERS,
+    ),
+]
+LatencyOption = Annotated[
+    str,
+    typer.Option(
+        metavar="DURATION",
+        help="Wait before each reply; a number is seconds.",
+        rich_help_panel=_ANSWERS,
+    ),
+]
+FaultOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="METHOD:KIND[:COUNT][@FIRST]",
+        help="Fail on demand, as docs/emulator.md explains; repeatable.",
+        rich_help_panel=_ANSWERS,
+    ),
+]
+
+
+class _OptionsFirst(HelpfulCommand):
+    """A command that runs another one: what stands after that one's name is its own."""
+
+    def collect_usage_pieces(self, ctx: object) -> list[str]:
+        """Return what stands after the command's name."""
+        del ctx
+        return ["[OPTIONS]", "--", "COMMAND..."]
 
 
 @app.command("serve", cls=HelpfulCommand)
@@ -52,38 +122,15 @@ def serve(
         typer.Option("--allow-remote", help="Let other machines reach it.", rich_help_panel=_PLACE),
     ] = False,
     db: DatabaseOption = None,
-    plan: Annotated[
-        str,
-        typer.Option(
-            metavar="PLAN",
-            help="free, pro, max or enterprise.",
-            autocompletion=plans,
-            rich_help_panel=_ANSWERS,
-        ),
-    ] = "enterprise",
-    rate_limit: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Requests a minute for each key; 0 for no limit.",
-            rich_help_panel=_ANSWERS,
-        ),
-    ] = 60,
-    latency: Annotated[
-        float,
-        typer.Option(
-            min=0, metavar="SECONDS", help="Wait before each reply.", rich_help_panel=_ANSWERS
-        ),
-    ] = 0.0,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="METHOD:KIND[:COUNT]",
-            help="Fail on demand; the README has the kinds.",
-            rich_help_panel=_ANSWERS,
-        ),
-    ] = None,
+    plan: PlanOption = "enterprise",
+    empty: EmptyOption = False,
+    seed: SeedOption = None,
+    rate_limit: RateLimitOption = 60,
+    latency: LatencyOption = "0",
+    fault: FaultOption = None,
+    shape: ShapeOption = "reference",
+    freeze: FreezeOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Write no line for each request.")] = False,
 ) -> None:
     """Serve the API on this machine, until Ctrl-C.
 
@@ -91,35 +138,67 @@ def serve(
     misar-ips emulator serve --port 0 --plan max
     misar-ips emulator serve --fault POST:lost-reply:1 --fault GET:503:2
     """
-    from misar_ips.commands.emulator import open_server, run_until_stopped
+    from misar_ips.commands import emulator
 
-    server = open_server(
-        context.obj.emulator_store(db),
+    emulator.serve(
+        context.obj,
+        emulator.Beginning(plan=plan, empty=empty, seed=seed),
+        emulator.Answers(shape=shape, rate_limit=rate_limit, latency=latency, faults=fault or []),
         host=host,
         port=port,
-        plan=plan,
-        rate_limit=rate_limit,
-        latency=latency,
-        faults=fault or [],
         allow_remote=allow_remote,
+        freeze=freeze,
+        quiet=quiet,
+        db=db,
     )
-    context.obj.output.line(server.base_url)
-    context.obj.output.note("export MISARMAIL_API_KEY=msk_emulator")
-    context.obj.output.note(f"export MISARMAIL_BASE_URL={server.base_url}")
-    run_until_stopped(server)
+
+
+@app.command("run", cls=_OptionsFirst, context_settings={"allow_interspersed_args": False})
+def run(
+    context: typer.Context,
+    command: Annotated[
+        list[str], typer.Argument(metavar="COMMAND...", help="What to run, with its arguments.")
+    ],
+    plan: PlanOption = "enterprise",
+    empty: EmptyOption = False,
+    seed: SeedOption = None,
+    rate_limit: RateLimitOption = 60,
+    latency: LatencyOption = "0",
+    fault: FaultOption = None,
+    shape: ShapeOption = "reference",
+    freeze: FreezeOption = False,
+    log: Annotated[
+        bool, typer.Option("--log", help="Write a line on stderr for each request.")
+    ] = False,
+) -> None:
+    """Run a command beside an emulator of its own, and end with its exit code.
+
+    misar-ips emulator run -- ./order.sh
+    misar-ips emulator run --fault POST:lost-reply:1 -- npm test
+    misar-ips emulator run --plan max --empty -- go test ./...
+    """
+    from misar_ips.commands import emulator
+
+    code = emulator.run(
+        context.obj,
+        emulator.Beginning(plan=plan, empty=empty, seed=seed),
+        emulator.Answers(shape=shape, rate_limit=rate_limit, latency=latency, faults=fault or []),
+        command,
+        freeze=freeze,
+        log=log,
+    )
+    raise typer.Exit(code)
 
 
 @app.command("advance", cls=HelpfulCommand)
 def advance(
     context: typer.Context,
-    duration: Annotated[str, typer.Argument(metavar="DURATION", help="As 90s, 15m, 24h or 7d.")],
+    duration: Annotated[
+        str, typer.Argument(metavar="DURATION", help="As 90s, 15m, 24h, 7d or 1h30m.")
+    ],
     db: DatabaseOption = None,
 ) -> None:
-    """Move the emulator's clock on, and say what it shows then.
-
-    misar-ips emulator advance 24h
-    misar-ips emulator advance 28d
-    """
+    """Move the emulator's clock on, and say what it shows then."""
     from misar_ips.times import rfc3339
 
     now = context.obj.emulator_store(db).advance(parse_duration(duration))
@@ -127,11 +206,21 @@ def advance(
 
 
 @app.command("reset", cls=HelpfulCommand)
-def reset(context: typer.Context, db: DatabaseOption = None) -> None:
+def reset(
+    context: typer.Context,
+    db: DatabaseOption = None,
+    plan: PlanOption = "enterprise",
+    empty: EmptyOption = False,
+    seed: SeedOption = None,
+) -> None:
     """Start the emulator over, with its first IPs and its first day.
 
     misar-ips emulator reset
-    misar-ips emulator reset --db scratch.db
+    misar-ips emulator reset --seed my-ips.json
     """
-    context.obj.emulator_store(db).reset()
+    from misar_ips.commands import emulator
+    from misar_ips.emulator.store import default_path
+
+    beginning = emulator.Beginning(plan=plan, empty=empty, seed=seed)
+    beginning.store(db or default_path(context.obj.environ)).reset()
     context.obj.output.note("The emulator is as new.")
