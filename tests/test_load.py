@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -186,31 +186,65 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     assert serving.written == ""
 
 
+class SlowClient:
+    """A client that has sent a part of a request, and sends the rest when all others are done."""
+
+    def __init__(self, port: int, part: bytes, rest: bytes) -> None:
+        self.connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.connection.sendall(part)
+        self._rest = rest
+
+    def finish(self) -> bytes:
+        """Send the rest, and return the status of the answer."""
+        with self.connection:
+            self.connection.sendall(self._rest)
+            return self.connection.recv(65_536)[9:12]
+
+
 @contextmanager
-def slow_clients(port: int, until: float) -> Iterator[list[socket.socket]]:
-    """Keep as many clients beside the others as there are, half of them silent for ever.
+def slow_clients(port: int) -> Iterator[None]:
+    """Keep as many clients beside the others as there are, each in the middle of a request."""
+    head = f"PATCH /mail/v1{IPS}/ip_nope HTTP/1.1\r\nHost: localhost\r\n".encode()
+    head += f"Authorization: Bearer {KEY}\r\nContent-Type: application/json\r\n".encode()
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n"
+    stuck = [
+        (b"", head + b"Content-Length: 2\r\n\r\n{}"),
+        (head[:40], head[40:] + b"Content-Length: 2\r\n\r\n{}"),
+        (chunked, b"2\r\n{}\r\n0\r\n\r\n"),
+        (chunked + b"1\r\n{\r\n1", b"\r\n}\r\n0\r\n\r\n"),
+        (chunked + b"2;slow\r\n{", b"}\r\n0\r\nX-Slow: yes\r\n\r\n"),
+    ]
+    clients = [SlowClient(port, *stuck[number % len(stuck)]) for number in range(CLIENTS)]
+    yield
+    assert {client.finish() for client in clients} == {b"400"}
 
-    The other half send a byte of a request each second.
+
+@contextmanager
+def faults_and_clock_moving(base_url: str) -> Iterator[list[int]]:
+    """Set and clear faults, and move the clock on, as long as the block lasts.
+
+    It yields the statuses of what was answered to that.
     """
-    request = b"GET /mail/v1/dedicated-ips HTTP/1.1\r\nX-Slow: " + b"x" * 100
-    with ExitStack() as opened:
-        connections = [
-            opened.enter_context(socket.create_connection(("127.0.0.1", port)))
-            for _ in range(CLIENTS)
-        ]
+    statuses: list[int] = []
+    has_ended = threading.Event()
 
-        def drip() -> None:
-            for byte in request:
-                for connection in connections[::2]:
-                    connection.sendall(bytes([byte]))
-                if time.monotonic() > until:
-                    return
-                time.sleep(1)
+    def work() -> None:
+        with httpx.Client(base_url=f"{base_url}/_emulator", timeout=60, trust_env=False) as control:
+            while not has_ended.is_set():
+                answers = [
+                    control.post("/faults", content="POST:plan-429:1"),
+                    control.post("/faults", content="POST:plan-402:1@3"),
+                    control.post("/advance", content=b"3600"),
+                    control.get("/requests"),
+                    control.delete("/faults"),
+                ]
+                statuses.extend(answer.status_code for answer in answers)
 
-        thread = threading.Thread(target=drip)
-        thread.start()
-        yield connections
-        thread.join()
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield statuses
+    has_ended.set()
+    thread.join()
 
 
 def all_at_once(work: Callable[[int], BusyClient]) -> list[BusyClient]:
@@ -219,8 +253,8 @@ def all_at_once(work: Callable[[int], BusyClient]) -> list[BusyClient]:
 
 
 def test_fifty_clients_over_sockets_beside_fifty_slow_ones(serving: Serving) -> None:
-    until = time.monotonic() + SECONDS
-    with slow_clients(serving.port, until):
+    with slow_clients(serving.port), faults_and_clock_moving(serving.base_url) as moved:
+        until = time.monotonic() + SECONDS
         clients = all_at_once(lambda number: over_a_socket(serving.base_url, number, until))
 
     assert [trouble for client in clients for trouble in client.troubles] == []
@@ -228,6 +262,7 @@ def test_fifty_clients_over_sockets_beside_fifty_slow_ones(serving: Serving) -> 
     # How much was done is the machine's business; that it was done rightly stands above.
     assert min(client.requests for client in clients) > 0
     assert sum(client.orders for client in clients) > 0
+    assert set(moved) == {200}
 
 
 def test_a_server_that_is_killed_again_and_again_loses_no_acknowledged_change(
