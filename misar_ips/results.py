@@ -78,7 +78,8 @@ class CheckedIP:
     @property
     def name(self) -> str:
         """What to call it: the message, else its id, else its address."""
-        return self.file or self.id or self.address or ""
+        file = "standard input" if self.file == "-" else self.file
+        return file or self.id or self.address or ""
 
     def having(self, status: str) -> list[Check]:
         """Return the checks with this status."""

@@ -9,12 +9,13 @@ from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from misar_ips.output.writer import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from io import BufferedIOBase
 
     import httpx
 
@@ -146,11 +147,12 @@ class Session:
         return ips
 
     @property
-    def input_bytes(self) -> BinaryIO:
-        """Standard input as bytes, for what need not be text."""
+    def input_bytes(self) -> BufferedIOBase:
+        """Standard input as bytes, for what need not be text; closed, it is empty."""
         import io
 
-        return getattr(self._stdin, "buffer", None) or io.BytesIO(self._stdin.read().encode())
+        stdin = self._stdin or io.StringIO()
+        return getattr(stdin, "buffer", None) or io.BytesIO(stdin.read().encode())
 
     @property
     def is_demo(self) -> bool:

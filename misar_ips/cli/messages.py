@@ -1,6 +1,5 @@
 """`misar-ips trace`: through which IP a received message came."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,9 +15,10 @@ from misar_ips.shell import completion
 def trace_messages(
     context: typer.Context,
     files: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
             metavar="[FILE...]",
+            path_type=str,  # a Path would take `./-` for `-`; TAB offers files all the same
             help="Saved messages, or their headers; - or none for standard input.",
         ),
     ] = None,
@@ -43,6 +43,6 @@ def trace_messages(
     session = open_session(context, profile, json=json, debug=debug)
     from misar_ips.commands.trace import require_success, trace
 
-    messages = trace(session, [str(file) for file in files or ()], pool)
+    messages = trace(session, files or (), pool)
     session.output.result(messages)
     require_success(messages)

@@ -9,226 +9,192 @@ from __future__ import annotations
 
 import re
 from email.parser import BytesHeaderParser
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
+from misar_ips.commands.received_line import (
+    HELO,
+    LONGEST_NAME,
+    hop_of,
+    is_public,
+    name_of,
+    pieces_of,
+)
 from misar_ips.errors import UsageError
-from misar_ips.hostnames import canonical_address, canonical_hostname
+from misar_ips.hostnames import canonical_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from email.message import Message
-    from typing import BinaryIO
+    from collections.abc import Iterator, Sequence
+    from io import BufferedIOBase
+
+    from misar_ips.commands.received_line import Hop
 
 LONGEST_HEADER = 1 << 20  # bytes
+METHODS = ("spf", "dkim", "dmarc")
+_RESULTS, _RECEIVED_SPF = "authentication-results", "received-spf"
 _CHUNK = 1 << 16  # bytes
 _END = re.compile(rb"\r?\n\r?\n")
-_BLANK_LINES = b"\xef\xbb\xbf\r\n"  # and a byte order mark, as some editors put in front of a paste
+_BEFORE = b"\xef\xbb\xbf\r\n"  # a byte order mark and blank lines, as a paste may have in front
 
-_INTERNAL = [
-    ip_network(text)
-    for text in (
-        *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8"),
-        *("169.254.0.0/16", "::1/128", "fc00::/7", "fe80::/10"),
-    )
-]
-"""Where hops within one provider are; documentation addresses are as public as any here."""
-
-_ADDRESS = re.compile(
-    r"(?<![\w.:])(?:IPv6:)?([0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f:]*:[0-9a-f:.]+)", re.IGNORECASE
-)
-_HELO = re.compile(r"\b(?:helo|ehlo)[ =]+\[?(?:IPv6:)?([^\s\])(;]+)", re.IGNORECASE)
-_PORT = re.compile(r"\bport=[0-9]+", re.IGNORECASE)
+# A line may be a million characters long: none of these looks at one more than a few times.
+_END_OF_RESULT = re.compile(";")
 _SPF_ADDRESS = re.compile(
-    r"(?:sender ip is|designates?|client-ip\s*=)\s*\"?\[?(?:IPv6:)?([0-9a-f.:]+)"
-    r"|(?<![0-9a-f.:])([0-9a-f.:]+) is neither permitted nor denied",
-    re.IGNORECASE,
+    r"(?:^|[\s;])(?:sender ip is|designates?|discourages use of|client-ip ?=)"
+    r" ?\[?(?:ipv6:)?([0-9a-f.:]+)"
+    r"|(?<![0-9a-f.:])([0-9a-f.:]++) is neither permitted nor denied"
 )
-_RESULT = re.compile(r"\s*([a-z-]+)\s*=\s*([a-z]+)", re.IGNORECASE)
-_PART = re.compile(r"\\.|\"[^\"\\]*\"|[()]|[^\\\"()]+|.")
-_METHODS = ("spf", "dkim", "dmarc")
+_SERVER = re.compile(rf"\s*([^\s=]{{1,{LONGEST_NAME}}})(?:\s+(?!=)|$)")
+_RESULT = re.compile(r"(?:^|\s)(spf|dkim|dmarc)(?:\s*/\s*[0-9]+)?\s*=\s*([a-z]{1,20})\b")
+_PROPERTY = re.compile(r"(?:^|\s)(smtp\.mail|header\.from)(?:from)? ?= ?(?:[^\s@]*@)?([^\s@]*)")
 
 
-class Hop(NamedTuple):
-    """What one Received line says of who handed the message over; "" for what it does not say."""
+class Verdict(NamedTuple):
+    """A result of SPF, DKIM or DMARC, who says so, and of which domain; "" if that is not said."""
 
-    address: str
-    helo: str
-
-    @property
-    def is_public(self) -> bool:
-        """Whether the address is one that other networks can see."""
-        from ipaddress import ip_address
-
-        return bool(self.address) and not any(ip_address(self.address) in net for net in _INTERNAL)
+    result: str
+    receiver: str = ""
+    domain: str = ""
 
 
 class Header(NamedTuple):
     """A message's hops, newest first, and what its receiver itself says.
 
-    ``handed_over_by`` is the address that the receiver names, ``helo`` the name that it greeted
-    with; ``verdicts`` are the receiver's by method (spf, dkim, dmarc). ``receiver`` is its name.
+    ``handed_over_by`` is the address that the receiver names where it speaks of SPF, ``helo`` the
+    name that it was greeted with; ``verdicts`` are the receiver's by method.
     """
 
     hops: tuple[Hop, ...]
     handed_over_by: str
     helo: str
-    verdicts: dict[str, str]
-    receiver: str
+    verdicts: dict[str, Verdict]
 
 
-def read_header(file: BinaryIO, name: str) -> Header:
+class _Said(NamedTuple):
+    """One result in a line of the name ``field``, which has ``place`` Received lines above it."""
+
+    place: int
+    field: str
+    method: str
+    verdict: Verdict
+    address: str = ""
+    helo: str = ""
+    is_of_sender: bool = False
+
+
+def read_header(file: BufferedIOBase, name: str) -> Header:
     """Return the header of the message that a file begins with; ``name`` is how errors call it.
+
+    Nothing is waited for after the header's end: whoever writes the file may keep it open.
 
     Raises:
         UsageError: it has no Received line, or no end within 1 MiB.
     """
-    content = b""
-    while (chunk := file.read(_CHUNK)) and len(content) <= LONGEST_HEADER:
-        content = (content + chunk).lstrip(_BLANK_LINES) if not content else content + chunk
-        if _END.search(content, max(0, len(content) - len(chunk) - 3)):
-            break
-    end = _END.search(content)
-    if end is None and len(content) > LONGEST_HEADER:
-        raise UsageError(f"{name} has no end of a header within 1 MiB: it is not a message.")
-    head = content[: end.start()] if end else content
+    content = bytearray()
+    end = None
+    length = 0
+    while end is None and (chunk := file.read1(_CHUNK)):
+        length += len(chunk)
+        content += chunk if content else chunk.lstrip(_BEFORE)
+        end = _END.search(content, max(0, len(content) - len(chunk) - 3))
+        if (end.start() if end else length) > LONGEST_HEADER:
+            raise UsageError(f"{name} is not a message: its header does not end within 1 MiB.")
+    head = bytes(content[: end.start()] if end else content)
     if head.startswith((b"From ", b">From ")):  # the line that mbox puts in front of a message
         head = head.partition(b"\n")[2]
-    return header_of(BytesHeaderParser().parsebytes(head), name)
-
-
-def header_of(message: Message, name: str) -> Header:
-    """Return what a message's header says.
-
-    Raises:
-        UsageError: it has no Received line.
-    """
-    hops = tuple(_hop(text) for text in _values(message, "Received"))
+    items = BytesHeaderParser().parsebytes(head).items()
+    fields = [(field.lower(), " ".join(str(value).split())) for field, value in items]
+    hops = tuple(hop_of(text) for field, text in fields if field == "received")
     if not hops:
         raise UsageError(
             f"{name} has no Received line, so it does not tell which way it came.",
-            hint='Save the message as its receiver has it, with all headers ("show original").',
+            hint='Save the message as it was received, with its whole header ("show original").',
         )
-    results = _receivers_results(_values(message, "Authentication-Results"))
-    received_spf = next(iter(_values(message, "Received-SPF")), "")
-    address, helo = _handed_over(message, results)
-    return Header(
-        hops,
-        address,
-        helo,
-        _verdicts(results, received_spf),
-        results[0].receiver if results else "",
-    )
+    said = _receivers(fields, hops)
+    named = next((each for _, each in said if each.address), None)
+    verdicts = {
+        method: max(results, key=_weight)[1].verdict
+        for method in METHODS
+        if (results := [each for each in said if each[1].method == method])
+    }
+    return Header(hops, named.address if named else "", named.helo if named else "", verdicts)
 
 
-class _Results(NamedTuple):
-    """One Authentication-Results line: whose, its text without comments, and its comments."""
+def _weight(ranked: tuple[int, _Said]) -> tuple[int, bool]:
+    """Return what a result weighs among others of its method (RFC 8601 section 2.7).
 
-    receiver: str
-    text: str
-    comments: str
-
-
-def _values(message: Message, name: str) -> list[str]:
-    return [" ".join(str(value).split()) for value in message.get_all(name, [])]
-
-
-def _hop(text: str) -> Hop:
-    """Read a Received line's from-part, in whichever server's style.
-
-    The address in parentheses is the server's own finding, what is outside of them is what the
-    client said: that counts as an address only where there is none in parentheses.
+    With SPF the one for the envelope sender counts, with DKIM a pass: one signature is enough.
     """
-    match = re.match(r"from\s+(.*)", text, re.IGNORECASE)
-    if match is None:
-        return Hop("", "")
-    outside, comments = _without_comments(_before_by(match[1]))
-    helo = next(iter(_HELO.findall(comments)), "")
-    found = _addresses(_PORT.sub("", _HELO.sub("", comments))) or _addresses(outside)
-    if not helo:
-        helo = outside.strip().partition(" ")[0].strip("[]")
-    return Hop(found[0] if found else "", _name(helo))
+    rank, said = ranked
+    return rank, said.is_of_sender or (said.method == "dkim" and said.verdict.result == "pass")
 
 
-def _before_by(text: str) -> str:
-    """Return what is before the word "by" outside of parentheses."""
-    depth = 0
-    for place, character in enumerate(text):
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if depth <= 0 and text[place : place + 4].lower() == " by ":
-            return text[:place]
-    return text
+def _receivers(fields: Sequence[tuple[str, str]], hops: Sequence[Hop]) -> list[tuple[int, _Said]]:
+    """Return what the receiver itself said, each with its rank, and nothing that others said.
 
-
-def _without_comments(text: str) -> tuple[str, str]:
-    """Return a text outside of its parentheses, and what is inside of them; they may nest."""
-    outside: list[str] = []
-    inside: list[str] = []
-    depth = 0
-    for part in _PART.findall(text):
-        if part in {"(", ")"}:
-            depth = max(0, depth + (1 if part == "(" else -1))
-            outside.append(" ")
-            inside.append(" ")
-        else:
-            (inside if depth else outside).append(part)
-    return "".join(outside), "".join(inside)
-
-
-def _addresses(text: str) -> list[str]:
-    found = (canonical_address(each.rstrip(".:")) for each in _ADDRESS.findall(text))
-    return [address for address in found if address]
-
-
-def _name(text: str) -> str:
-    """Return a HELO name as DNS compares it, an address as it is, "" for anything else."""
-    return canonical_hostname(text) or canonical_address(text) or ""
-
-
-def _receivers_results(lines: Iterable[str]) -> list[_Results]:
-    """Return the receiver's own results: those with the name that the topmost one has."""
-    results = []
-    for line in lines:
-        text, comments = _without_comments(line)
-        first, _, rest = text.partition(";")
-        words = first.split()
-        if words and "=" not in first:
-            results.append(_Results(words[0].lower(), rest, comments))
-        else:  # some servers leave their name out
-            results.append(_Results("", text, comments))
-    return [each for each in results if each.receiver == results[0].receiver]
-
-
-def _handed_over(message: Message, results: list[_Results]) -> tuple[str, str]:
-    """Return the address, and the HELO name, that the receiver's word on SPF holds."""
-    names = {"received-spf", "authentication-results"}
-    topmost = next((name for name in message if name.lower() in names), "")
-    texts = [" ".join(each.comments for each in results)]
-    received_spf = next(iter(_values(message, "Received-SPF")), "")
-    texts.insert(0 if topmost.lower() == "received-spf" else 1, received_spf)
-    helo = _HELO.search(received_spf)
-    for text in texts:
-        for groups in _SPF_ADDRESS.findall(text):
-            address = canonical_address("".join(groups).rstrip(".:"))
-            if address:
-                return address, _name(helo[1].strip('"')) if helo and text == received_spf else ""
-    return "", ""
-
-
-def _verdicts(results: list[_Results], received_spf: str) -> dict[str, str]:
-    """Return the receiver's verdict by method; of several DKIM results a pass counts.
-
-    Of several SPF results the one for the envelope sender counts (RFC 8601 section 2.7.2).
+    Servers write results above their own Received line, or right below it. There, one that names
+    another address than that line came with the message. The topmost line's server is the receiver;
+    some write each method under a name of its own, which differs in the first part.
     """
-    found: dict[str, list[str]] = {}
-    for line in results:
-        for part in line.text.split(";"):
-            match = _RESULT.match(part)
-            if match and match[1].lower() in _METHODS:
-                method, result = match[1].lower(), match[2].lower()
-                counts = "smtp.mailfrom" in part.lower() if method == "spf" else result == "pass"
-                said = found.setdefault(method, [])
-                said.insert(0 if counts else len(said), result)
-    if "spf" not in found and received_spf:
-        found["spf"] = [received_spf.split(maxsplit=1)[0].lower().rstrip(":;")]
-    return {method: said[0] for method, said in found.items()}
+    came_in = next((place for place, hop in enumerate(hops) if hop.is_outside), len(hops))
+    own = [
+        each
+        for each in _all_said(fields)
+        if each.place <= came_in
+        or (each.place == came_in + 1 and each.address in {"", hops[came_in].address})
+    ]
+    top = next((each for each in own if each.field == _RESULTS), None)
+    received_spf = next((each for each in own if each.field == _RECEIVED_SPF), None)
+
+    def rank(said: _Said) -> int:
+        if said.field == _RECEIVED_SPF or top is None:
+            return int(said is received_spf)
+        name, top_name = said.verdict.receiver, top.verdict.receiver
+        domain = top_name.partition(".")[2]
+        is_beside = "." in domain and name.partition(".")[2] == domain and said.place == top.place
+        return 3 if name == top_name else 2 * is_beside
+
+    return [(rank(each), each) for each in own if rank(each)]
+
+
+def _all_said(fields: Sequence[tuple[str, str]]) -> Iterator[_Said]:
+    """Return every result of SPF, DKIM and DMARC in a header, whoever said it."""
+    place = 0
+    for field, text in fields:
+        if field == "received":
+            place += 1
+        elif field == _RECEIVED_SPF:
+            yield _received_spf(place, text.lower())
+        elif field == _RESULTS:
+            yield from _results(place, text.lower())
+
+
+def _received_spf(place: int, text: str) -> _Said:
+    outside, comments = map("\n".join, zip(*pieces_of(text, _END_OF_RESULT), strict=True))
+    result = re.match(r"\s*([a-z]{1,20})\b", outside)
+    helo = HELO.search(outside)
+    verdict = Verdict(result[1] if result else "")
+    address = _spf_address(outside, comments)
+    return _Said(place, _RECEIVED_SPF, "spf", verdict, address, name_of(helo[1] if helo else ""))
+
+
+def _results(place: int, text: str) -> Iterator[_Said]:
+    pieces = pieces_of(text, _END_OF_RESULT)
+    server = _SERVER.match(pieces[0][0])  # some leave their name out, some add a queue's id to it
+    receiver = server[1].partition("/")[0] if server else ""
+    yield _Said(place, _RESULTS, "", Verdict("", receiver))  # the name tells, even without results
+    for outside, comments in pieces:
+        domains = dict(_PROPERTY.findall(outside))
+        sender, author = domains.get("smtp.mail"), domains.get("header.from")
+        for method, result in _RESULT.findall(outside):
+            domain = {"spf": sender, "dmarc": author}.get(method)
+            address = _spf_address(outside, comments) if method == "spf" else ""
+            verdict = Verdict(result, receiver, name_of(domain or ""))
+            is_of_sender = method == "spf" and sender is not None
+            yield _Said(place, _RESULTS, method, verdict, address, "", is_of_sender)
+
+
+def _spf_address(outside: str, comments: str) -> str:
+    """Return the public address that SPF was asked for, as a key or else in a comment; or ""."""
+    found = ["".join(each) for each in _SPF_ADDRESS.findall(f"{comments}\n{outside}")]
+    # The last one: what is before it in a comment may be the sender's words.
+    address = canonical_address(found[-1].rstrip(".")) if found else None
+    return address if address and is_public(address) else ""

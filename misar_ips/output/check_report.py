@@ -69,7 +69,7 @@ def progress(done: int, total: int, width: int) -> Lines:
 
 def _heading(ip: CheckedIP, width: int) -> list[Line]:
     """Return id, address and the numbers of checks by what became of them."""
-    known = [plain(text) for text in (ip.file, ip.id, ip.address) if text]
+    known = [plain(text) for text in (ip.file and ip.name, ip.id, ip.address) if text]
     numbers = {status: len(ip.having(status)) for status in MARKS}
     told = ", ".join(_counted(number, status) for status, number in numbers.items() if number)
     worst = next((each for each in (FAIL, WARNING, UNKNOWN) if numbers[each]), PASS)
