@@ -21,7 +21,11 @@ DOCUMENTED_POOLS = ("transactional", "marketing")
 DEFAULT_POOL = "marketing"
 """Where the server puts an IP that was ordered without a pool, as the reference says."""
 
-GOALS = {"provisioned": "the IP is there", "warmed": "its warm-up is complete"}
+GOALS = {
+    "provisioned": "the IP is there",
+    "warmed": "its warm-up is complete",
+    "dns": "its PTR name and address agree in DNS",
+}
 """What an IP can be waited for to be."""
 
 
@@ -72,7 +76,7 @@ def validate_goal(text: str) -> str:
         UsageError: an IP never gets there.
     """
     if text not in GOALS:
-        raise UsageError(f"`{text}` can't be waited for.", hint=f"Goals: {' and '.join(GOALS)}.")
+        raise UsageError(f"`{text}` can't be waited for.", hint=f"Goals: {', '.join(GOALS)}.")
     return text
 
 

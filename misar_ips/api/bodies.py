@@ -70,7 +70,8 @@ def read_body(content: bytes, hide: Callable[[str], str]) -> tuple[Any, str | No
     """Return a body's JSON value, and why it can't be read where it can't.
 
     Only what JSON allows passes: no NaN, no infinity, nothing that could not be printed again.
-    Where ``hide`` finds the key, each text in it goes through that. A short plain text comes back as it is.
+    Where ``hide`` finds the key, each text goes through it. A short plain text comes back as
+    it is.
     """
     if not content.strip():
         return None, None
@@ -84,7 +85,7 @@ def read_body(content: bytes, hide: Callable[[str], str]) -> tuple[Any, str | No
         return hide(_plain_text(content)) or None, _NO_JSON
 
 
-def _hidden(value: Any, hide: Callable[[str], str], depth: int) -> Any:  # noqa: ANN401 - JSON
+def _hidden(value: Any, hide: Callable[[str], str], depth: int) -> Any:  # noqa: ANN401
     if isinstance(value, str):
         return hide(value)
     if not isinstance(value, list | dict):

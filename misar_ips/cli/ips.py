@@ -217,20 +217,21 @@ def wait_for_ip(
     interval: Annotated[
         str, typer.Option(metavar="DURATION", help="How often to look; at least 5s.")
     ] = "60s",
+    resolver: ResolverOption = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Wait until an IP is provisioned or warmed.
+    """Wait until an IP is provisioned or warmed, or until DNS confirms its PTR name.
 
-    misar-ips wait ip_abc123 --for provisioned
     misar-ips wait ip_abc123 --for warmed --timeout 28d && echo warmed
+    misar-ips wait ip_abc123 --for dns --resolver 192.0.2.53
     """
     seconds, pace = parse_duration(timeout).total_seconds(), parse_interval(interval)
     session = open_session(context, profile, json=json, debug=debug)
     from misar_ips.commands.wait import wait
 
-    wait(session, ip, goal, seconds, pace)
+    wait(session, ip, goal, seconds, pace, resolver or ())
 
 
 @app.command(
@@ -261,12 +262,17 @@ def request(
     order(session, pool, rdns, nameservers, wait=wait, asks=not yes)
 
 
-@app.command("update", cls=ending(ExitCode.OUTCOME_UNKNOWN), rich_help_panel=IPS)
+@app.command(
+    "update", cls=ending(ExitCode.OUTCOME_UNKNOWN, ExitCode.WAIT_FAILED), rich_help_panel=IPS
+)
 def update(
     context: typer.Context,
     ip: IPArgument,
     pool: PoolOption = None,
     rdns: RdnsOption = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="With --rdns: wait until DNS confirms the name.")
+    ] = False,
     no_check: NoCheckOption = False,
     resolver: ResolverOption = None,
     profile: ProfileOption = None,
@@ -275,15 +281,14 @@ def update(
 ) -> None:
     """Change an IP's pool, its PTR hostname, or both.
 
-    misar-ips update ip_abc123 --rdns mail.example.com
+    misar-ips update ip_abc123 --rdns mail.example.com --wait
     misar-ips update 198.51.100.42 --pool transactional
     """
     from misar_ips.commands.update import update as change
 
     validate_changes(pool, rdns)
     session = open_session(context, profile, json=json, debug=debug)
-    nameservers = None if no_check else resolver or ()
-    change(session, ip, pool=pool, rdns=rdns, nameservers=nameservers)
+    change(session, ip, pool, rdns, resolver or (), looks=not no_check, waits=wait)
 
 
 @app.command(

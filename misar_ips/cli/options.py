@@ -105,7 +105,7 @@ GoalOption = Annotated[
     typer.Option(
         "--for",
         metavar="GOAL",
-        help=f"{' or '.join(GOALS)}.",
+        help=f"{', '.join(GOALS)}.",
         parser=validate_goal,
         autocompletion=completion.goals,
     ),

@@ -74,7 +74,7 @@ def _opened(session: Session, name: str) -> Iterator[tuple[BufferedIOBase, str]]
     title = "Standard input" if name == "-" else name
     try:
         if name == "-":
-            if session.output.can_ask:
+            if session.output.questions.can_be_asked:
                 session.output.note("Paste the message's header. An empty line or Ctrl-D ends it.")
             yield session.input_bytes, title
         else:

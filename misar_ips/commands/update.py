@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from misar_ips.api.arguments import different_settings, validate_changes
 from misar_ips.api.finding import is_plain_id
 from misar_ips.api.models import DedicatedIP
-from misar_ips.errors import APIError, NetworkError, NotFoundError
+from misar_ips.errors import APIError, MisarError, NetworkError, NotFoundError, UsageError
 from misar_ips.results import ChangedIP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from misar_ips.api.warmup import IPDetails
     from misar_ips.dns.nameservers import Nameserver
     from misar_ips.output.writer import Output
     from misar_ips.session import Session
@@ -20,35 +21,58 @@ if TYPE_CHECKING:
 _LABELS = {"pool": "pool", "rdns": "rDNS"}
 
 
-def update(
+def update(  # noqa: PLR0913 - one for each option
     session: Session,
     name: str,
-    *,
     pool: str | None,
     rdns: str | None,
-    nameservers: Sequence[Nameserver] | None,
-) -> DedicatedIP:
+    nameservers: Sequence[Nameserver],
+    *,
+    looks: bool,
+    waits: bool,
+) -> None:
     """Change the IP that a name means, warn before of what that does, and tell what came of it.
 
-    The new rDNS name is looked up first, at ``nameservers`` where there are some, and not at all
-    where that is None.
+    It ``looks`` the new rDNS name up first, at ``nameservers`` where there are some, and ``waits``
+    until DNS confirms it.
 
     Raises:
-        UsageError: there is nothing to change, or the name means several IPs; nothing is changed.
+        UsageError: there is nothing to change or to wait for, or the name means several IPs.
+        WaitTimeoutError: DNS does not confirm the name; the error says that it was changed.
         MisarError: it could not be changed, or what came of it is not known.
     """
     from misar_ips.commands.check import warn_of_rdns
 
     changes = validate_changes(pool, rdns)
+    if waits and rdns is None:
+        raise UsageError("`--wait` waits for a PTR name.", hint="Give `--rdns HOSTNAME` as well.")
     before = _read_before(session, name, wants_details=pool is not None)
-    if nameservers is not None:
+    if looks:
         warn_of_rdns(session, rdns, before or DedicatedIP(name), nameservers)
     if pool is not None and before is not None:
         for warning in _pool_warnings(session, before, pool):
             session.output.warning(warning)
     updated = session.client.update(before.id if before else name, pool=pool, rdns=rdns)
-    _report(session.output, before, updated, changes)
-    return updated
+    if not waits:
+        session.output.result(ChangedIP(updated))
+    _tell(session.output, before, updated, changes)
+    if waits:
+        session.output.result(_confirmed(session, updated.id, nameservers), brief=True)
+
+
+def _confirmed(session: Session, ip_id: str, nameservers: Sequence[Nameserver]) -> IPDetails:
+    """Wait until DNS confirms the changed name, and return the IP.
+
+    Raises:
+        MisarError: waiting failed; the error says that the IP was changed all the same.
+    """
+    from misar_ips.commands.wait import WAIT_INTERVAL, WAIT_TIMEOUT
+    from misar_ips.commands.wait_dns import wait_for_dns
+
+    try:
+        return wait_for_dns(session, ip_id, nameservers, WAIT_TIMEOUT, WAIT_INTERVAL)
+    except MisarError as error:
+        raise error.with_context(f"{ip_id} was changed.") from error
 
 
 def _read_before(session: Session, name: str, *, wants_details: bool) -> DedicatedIP | None:
@@ -92,11 +116,10 @@ def _pool_warnings(session: Session, ip: DedicatedIP, pool: str) -> Iterator[str
         )
 
 
-def _report(
+def _tell(
     output: Output, before: DedicatedIP | None, updated: DedicatedIP, changes: Mapping[str, str]
 ) -> None:
-    """Write the IP as the server shows it, and whether it shows the change."""
-    output.result(ChangedIP(updated))
+    """Tell whether the server shows the change."""
     different = different_settings(updated, dict(changes))
     for name, shown in different.items():
         seen = f"still shows {_LABELS[name]} `{shown}`" if shown else f"shows no {_LABELS[name]}"

@@ -10,10 +10,12 @@ from misar_ips.errors import MisarError, WaitFailedError, WaitTimeoutError
 from misar_ips.times import in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from misar_ips.api.models import DedicatedIP
     from misar_ips.api.warmup import IPDetails
+    from misar_ips.dns.nameservers import Nameserver
     from misar_ips.output.drawing import Lines
     from misar_ips.session import Session
 
@@ -22,9 +24,22 @@ WAIT_INTERVAL = 60.0  # seconds
 _UNDER_WAY = {"warming", "warmed", "suspended", "active"}
 
 
-def wait(session: Session, name: str, goal: str, timeout: float, interval: float) -> None:
+def wait(  # noqa: PLR0913, PLR0917 - one for each option
+    session: Session,
+    name: str,
+    goal: str,
+    timeout: float,
+    interval: float,
+    nameservers: Sequence[Nameserver],
+) -> None:
     """Wait until the IP with that id, address or rDNS name has reached the goal, and show it."""
-    session.output.result(wait_for(session, name, goal, timeout, interval), brief=True)
+    if goal == "dns":
+        from misar_ips.commands.wait_dns import wait_for_dns
+
+        details = wait_for_dns(session, name, nameservers, timeout, interval)
+    else:
+        details = wait_for(session, name, goal, timeout, interval)
+    session.output.result(details, brief=True)
 
 
 def wait_for(

@@ -67,6 +67,15 @@ def progress(done: int, total: int, width: int) -> Lines:
     return Lines((clipped((Cell(text) for text in texts), width - 3),))
 
 
+def halves_line(name: str, checks: Sequence[Check], elapsed: str, width: int) -> Lines:
+    """Return the line that is shown while DNS is waited for: each check, and what was found."""
+    cells = [Cell(f"{plain(name)} in DNS")]
+    for check in checks:
+        found = _told(", ".join(check.found) or check.message)
+        cells += [Cell("  "), MARKS[check.status], Cell(f" {_LABELS[check.name]} {found}")]
+    return Lines((clipped((*cells, Cell(f"  {elapsed}", "dim")), width - 3),))
+
+
 def _heading(ip: CheckedIP, width: int) -> list[Line]:
     """Return id, address and the numbers of checks by what became of them."""
     known = [plain(text) for text in (ip.file and ip.name, ip.id, ip.address) if text]

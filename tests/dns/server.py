@@ -80,6 +80,10 @@ class DNSServer:
         """What `--resolver` takes to ask this server."""
         return str(Nameserver(self.host, self.port))
 
+    def learn(self, *records: str) -> None:
+        """Know more records from now on."""
+        self._known += [_rrset(line) for line in records]
+
     def fault_of(self, question: dns.rrset.RRset) -> str:
         name = question.name.to_text(omit_final_dot=True).lower()
         typed = f"{name} {dns.rdatatype.to_text(question.rdtype)}"
