@@ -71,7 +71,7 @@ NETWORK = "Check the network, the proxy variables and the base URL."
 PROXY = "Check HTTPS_PROXY, or name the server in NO_PROXY to go there directly."
 CERTIFICATE = "If a proxy of yours inspects TLS, name its certificate authority in SSL_CERT_FILE."
 NO_RESOLVER = "this machine has no resolver; `--resolver` names one."
-ORDER_FOUND = "The answer was lost; {new}, new in the list, probably is the order."
+ORDER_FOUND = "Warning: The answer was lost; {new}, new in the list, probably is the order."
 """Of an order that had to be looked for."""
 
 LOOK_FIRST = (

@@ -222,7 +222,7 @@ class Sender:
     ) -> NetworkError:
         """Translate every way in which there may be no answer, and name the culprit."""
         cause = root_cause(error)
-        said = self._hide(str(cause) or type(error).__name__)
+        said = self._hide(_said_by(cause) or type(error).__name__)
         asked = deadline.asked if self._way.proxy else not isinstance(error, _NEVER_SENT)
         is_tls = isinstance(cause, ssl.SSLError)
         if self._way.proxy and not asked and not (is_tls and deadline.asked_proxy):
@@ -314,6 +314,13 @@ class Sender:
 
     def _log_attempt(self, method: str, url: str, outcome: str, started: float) -> None:
         self._log(f"{method} {url} {outcome} {(time.monotonic() - started) * 1000:.0f} ms")
+
+
+def _said_by(cause: BaseException) -> str:
+    """Return what a failure says for people, without the numbers and names that Python adds."""
+    if isinstance(cause, ssl.SSLError) and cause.reason:
+        return cause.reason.replace("_", " ").lower()
+    return (getattr(cause, "strerror", None) or str(cause)).rstrip(".")
 
 
 def _reason_to_wait(reply: Reply) -> str:

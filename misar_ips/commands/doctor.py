@@ -233,7 +233,8 @@ def _api(session: Session, profile: Profile) -> Iterator[Finding]:
     try:
         with client:
             started = session.clock()
-            reply = client.probe()
+            with session.waits.during("Waiting for the API to answer"):
+                reply = client.probe()
             seconds = session.clock() - started
     except NetworkError as error:
         yield from _unreachable(error, profile, client.proxy)

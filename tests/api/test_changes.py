@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 OLD = {"id": "ip_1", "pool": "marketing", "rdns": "old.example.com"}
 NEW = {**OLD, "pool": "cold"}
-DROPPED = "the connection to 127.0.0.1 was lost (Connection dropped.)."
+DROPPED = "the connection to 127.0.0.1 was lost (Connection dropped)."
 
 
 class TestSending:

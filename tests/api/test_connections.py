@@ -152,8 +152,10 @@ class TestSharing:
             client.with_details([DedicatedIP("ip_1")] * 3)
             client.list()
 
-        assert server.connections[0] == ["GET", "GET"]
-        assert sorted(map(len, server.connections[1:])) in ([3], [1, 2], [1, 1, 1])
+        # The thread that lists reads as well, and takes what the others have not taken yet.
+        first, *others = server.connections
+        assert (len(first) + sum(map(len, others)), len(first) >= 2) == (5, True)
+        assert all(each == ["GET"] * len(each) for each in server.connections)
 
     def test_closing_the_client_closes_them(self, connect: Connect) -> None:
         with Keeper() as server:

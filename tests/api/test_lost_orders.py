@@ -110,7 +110,7 @@ class TestWhatIsNew:
 
         assert caught.value.message == (
             f"Could not order an IP: the connection to {server.host} was lost (Server disconnected"
-            " without sending a response.). The order may have been carried out."
+            " without sending a response). The order may have been carried out."
             f" {NOT_SURELY.format('ip_1, ip_2')}"
         )
         assert caught.value.hint == texts.LOOK_FIRST

@@ -100,7 +100,7 @@ class TestTheCulprit:
             (reply(status=403), "refuses", "403 Status", 1),
             (reply(status=502), "refuses", "502 Status", 4),
             (reply(status=503), "refuses", "503 Status", 4),
-            (hang_up, "can't be reached", "Server disconnected without sending a response.", 4),
+            (hang_up, "can't be reached", "Server disconnected without sending a response", 4),
             (stay_silent, "took too long to answer", "timed out", 4),
             (
                 partial(drip, b"HTTP/1.1 200 OK\r\nX: ", b"x" * 500),
@@ -138,7 +138,7 @@ class TestTheCulprit:
         error = refused(through(proxy))
 
         assert error.message.startswith(
-            f"Could not {LISTING}: the proxy {proxy.host} can't be reached (["
+            f"Could not {LISTING}: the proxy {proxy.host} can't be reached ("
         )
         assert waits == [0.5, 1.0, 2.0]
 
@@ -149,7 +149,7 @@ class TestTheCulprit:
         error = refused(connect(THERE))
 
         assert error.message.startswith(
-            f"Could not {LISTING}: the proxy nosuch.invalid:3128 is not known (["
+            f"Could not {LISTING}: the proxy nosuch.invalid:3128 is not known ("
         )
 
     def test_is_the_proxy_where_the_tunnel_leads_nowhere(

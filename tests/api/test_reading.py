@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from misar_ips.emulator.store import Store
     from tests.api.conftest import Answered, Connect
 
-NO_ANSWER = "Server disconnected without sending a response."
+NO_ANSWER = "Server disconnected without sending a response"
 
 
 class TestReading:

@@ -33,7 +33,7 @@ LIST, IP, ABSENT = answer([]), answer({"ip": {"id": "ip_1"}}), answer({"error": 
 PAGE = raw(b"<html>Not found</html>", 404)
 NO_ROUTE, GONE_FOR_GOOD = raw(b"", 405), raw(b"", 410)
 BUSY, FAILED = answer({"error": "Slow down"}, 429), raw(b"", 503)
-DROPPED = "the connection to 127.0.0.1 was lost (Connection dropped.)."
+DROPPED = "the connection to 127.0.0.1 was lost (Connection dropped)."
 STILL_THERE = "ip_1 is still there."
 
 
@@ -218,7 +218,7 @@ class TestLostAnswers:
         assert server.methods == ["DELETE"]
         assert caught.value.message == (
             f"Could not release ip_1: {server.host} can't be reached"
-            f" ([Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}). {texts.MAYBE}"
+            f" ({os.strerror(errno.ECONNREFUSED)}). {texts.MAYBE}"
         )
 
     def test_a_wait_that_is_too_long_does_not_hide_what_came_before(

@@ -68,7 +68,7 @@ def failed(part: bytes, status: int, *, repeated: bool) -> Trouble:
 NO_UNPACKING = "the answer can't be unpacked"
 UNASKED_PACKING = "the answer is packed in a way that was not asked for"
 TOO_LARGE = "the answer is larger than 10 MiB"
-NO_ANSWER = "Server disconnected without sending a response."
+NO_ANSWER = "Server disconnected without sending a response"
 CUT_BODY = "peer closed connection without sending complete message body"
 PACKED = gzip.compress(b'{"ips": []}')
 BOMB = gzip.compress(bytes(64 * 1024 * 1024), compresslevel=1)

@@ -35,7 +35,7 @@ CONFLICT = f"Conflict (HTTP 409). {SUPPORT}"
 BUSY = "Too many requests. Please slow down (HTTP 429). Come back in 1 s."
 DOWN = f"Service Unavailable (HTTP 503). {LATER}"
 BROKEN = f"Not Implemented (HTTP 501). {LATER}"
-DROPPED = "the connection to api.misar.io was lost (Connection dropped.)."
+DROPPED = "the connection to api.misar.io was lost (Connection dropped)."
 
 NO_API = (
     "there is no dedicated-IP API at https://api.misar.io/mail/v1 (HTTP 404). The base URL should "
