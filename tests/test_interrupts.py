@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,7 +21,7 @@ from tests.faults.table import changes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
+    from types import CodeType, FrameType
 
     from misar_ips.emulator.store import Store
 
@@ -162,11 +163,12 @@ def test_a_second_ctrl_c_while_the_first_is_told(world: World) -> None:
 # At any step of the program ----------------------------------------------------------------------
 
 
-def in_the_program(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
+@cache
+def is_of_the_program(code: CodeType) -> bool:
+    file = code.co_filename
     # A generator that is thrown away can't raise anything, and what is raised at its return skips
     # its own `finally`, which no signal does.
-    is_plain = not frame.f_code.co_flags & inspect.CO_GENERATOR
+    is_plain = not code.co_flags & inspect.CO_GENERATOR
     return is_plain and file.startswith(PACKAGE) and not file.startswith(SERVER)
 
 
@@ -194,7 +196,9 @@ class Interrupt:
         sys.setprofile(None)
 
     def _notice(self, frame: FrameType, event: str, _argument: Any) -> None:  # noqa: ANN401 - as Python gives it
-        if event not in {"call", "return"} or not in_the_program(frame) or in_an_event_loop():
+        if event not in {"call", "return"} or not is_of_the_program(frame.f_code):
+            return
+        if in_an_event_loop():
             return
         if frame.f_code is main.__code__:  # before it and after it nobody can catch anything
             self._is_running = event == "call"

@@ -152,10 +152,9 @@ class TestSharing:
             client.with_details([DedicatedIP("ip_1")] * 3)
             client.list()
 
-        # The thread that lists reads as well, and takes what the others have not taken yet.
-        first, *others = server.connections
-        assert (len(first) + sum(map(len, others)), len(first) >= 2) == (5, True)
-        assert all(each == ["GET"] * len(each) for each in server.connections)
+        # Whichever thread comes first reads most; none shares its connection with another.
+        assert sum(map(len, server.connections)) == 5
+        assert 1 <= len(server.connections) <= 3
 
     def test_closing_the_client_closes_them(self, connect: Connect) -> None:
         with Keeper() as server:
@@ -191,7 +190,7 @@ class TestStale:
             if is_reset:
                 reset(connection)
 
-        with Listener(answer_once) as server:
+        with Listener(answer_once, NO_IPS) as server:
             client = connect(server.base_url)
             client.list()
             client.probe()  # has one try, and needs no other

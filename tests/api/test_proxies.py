@@ -284,7 +284,6 @@ class TestTheWay:
                 for _ in range(2):
                     inside.append(read_request(secured))
                     secured.sendall(NO_IPS)
-                read_request(secured)
 
         inside: list[bytes] = []
         tunnel = Tunnel(tls, NEW_IP)
