@@ -317,7 +317,7 @@ def main() -> None:
 
 def judge(module: str, tests: Tests) -> tuple[int, int]:
     """Try every mutant of a module, say which survive; return how many were killed, and made."""
-    source = (TREE / "misar_ips" / f"{module}.py").read_text()
+    source = (tests.tree / "misar_ips" / f"{module}.py").read_text()
     if tests.notice(module, Mutant(range(1, source.count("\n")), source, source)):
         sys.exit(f"{module}: its tests fail without any change")
     made = killed = 0
