@@ -53,6 +53,14 @@ def validate_id(text: str) -> str:
     return text
 
 
+def is_usable_id(text: str) -> bool:
+    """Return whether an IP that a server calls so can be asked for."""
+    try:
+        return bool(validate_id(text))
+    except UsageError:
+        return False
+
+
 def validate_pool(text: str) -> str:
     """Return the pool's name, if there is one.
 

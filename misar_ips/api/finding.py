@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from misar_ips.api.arguments import DEFAULT_POOL, different_settings
+from misar_ips.api.arguments import DEFAULT_POOL, different_settings, is_usable_id
 from misar_ips.api.reply import LIST_HINT
 from misar_ips.errors import NotFoundError, UsageError
 from misar_ips.hostnames import canonical_address, canonical_hostname
@@ -77,7 +77,7 @@ class Order(NamedTuple):
 
     def _may_have_brought(self, ip: DedicatedIP) -> bool:
         """Return whether an IP is not begun, not older than the order, and in its pool."""
-        if not ip.may_be_new:
+        if not (ip.may_be_new and is_usable_id(ip.id)):
             return False
         if ip.created_at and self.listed_at and ip.created_at < self.listed_at - _CLOCKS_DIFFER:
             return False

@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from misar_ips.api.arguments import is_usable_id
 from misar_ips.api.bodies import (
     LONGEST_TEXT,
     PAGE,
@@ -190,6 +191,8 @@ class Reply(NamedTuple):
         ip = self.ip()
         if ip is None:
             raise self.invalid(self._answer_without_ip())
+        if not is_usable_id(ip.id):
+            raise self.invalid("in the answer, an IP has an id that can't be used")
         if ip.id in known:
             raise self.invalid(f"the server answered with {ip.id}, which was there before")
         return ip

@@ -152,9 +152,9 @@ class TestSharing:
             client.with_details([DedicatedIP("ip_1")] * 3)
             client.list()
 
-        # Whichever thread comes first reads most; none shares its connection with another.
+        assert len(server.connections) <= 3  # this thread's, and two others'
         assert sum(map(len, server.connections)) == 5
-        assert 1 <= len(server.connections) <= 3
+        assert len(server.connections[0]) >= 2
 
     def test_closing_the_client_closes_them(self, connect: Connect) -> None:
         with Keeper() as server:
@@ -190,7 +190,7 @@ class TestStale:
             if is_reset:
                 reset(connection)
 
-        with Listener(answer_once, NO_IPS) as server:
+        with Listener(answer_once) as server:
             client = connect(server.base_url)
             client.list()
             client.probe()  # has one try, and needs no other

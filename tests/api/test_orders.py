@@ -275,6 +275,13 @@ class TestAnswers:
         )
         assert asked == ["GET", "POST", "GET"]
 
+    @pytest.mark.parametrize("ip_id", ["..", "\x1f", "a\nb", "x" * 1001])
+    def test_so_is_one_whose_id_nobody_can_ask_for(self, answered: Answered, ip_id: str) -> None:
+        new = {"id": ip_id, "warmup_status": "not_started"}
+
+        with pytest.raises(OutcomeUnknownError, match="an IP has an id that can't be used"):
+            answered(answer([]), answer({"ip": new}), answer([new])).request()
+
     @pytest.mark.parametrize(
         ("ip", "different"),
         [

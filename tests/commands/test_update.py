@@ -94,7 +94,8 @@ class TestWhatIsTold:
         ran = update(world, WARMING, "--pool", "cold", "--json")
 
         assert (ran.code, json.loads(ran.stdout)) == (0, reference.IP)
-        assert "still shows pool `marketing` of ip_abc123." in ran.stderr
+        told = "MisarMail accepted the change but still shows pool `marketing` of ip_abc123."
+        assert json.loads(ran.stderr) == {"warning": {"message": told}}
 
     def test_the_ip_is_read_where_the_answer_holds_none(self, world: World) -> None:
         def answer(request: httpx.Request) -> httpx.Response:
