@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from typer.models import TyperPath
 
 from misar_ips.cli.help import ending
 from misar_ips.cli.ips import app
@@ -18,7 +19,7 @@ def trace_messages(
         list[str] | None,
         typer.Argument(
             metavar="[FILE...]",
-            path_type=str,  # a Path would take `./-` for `-`; TAB offers files all the same
+            click_type=TyperPath(),  # a pathlib.Path would take `./-` for `-`
             help="Saved messages, or their headers; - or none for standard input.",
         ),
     ] = None,

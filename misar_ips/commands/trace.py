@@ -71,7 +71,7 @@ def require_success(messages: Sequence[CheckedIP]) -> None:
 @contextmanager
 def _opened(session: Session, name: str) -> Iterator[tuple[BufferedIOBase, str]]:
     """Open a file, and return with it how to call it at the beginning of a sentence."""
-    title = "Standard input" if name == "-" else name
+    title = "Standard input" if name == "-" else name or "``"
     try:
         if name == "-":
             if session.output.questions.can_be_asked:
