@@ -137,7 +137,7 @@ def _unknown_route(header: Header, listed: IPList) -> Check:
     hint = f"Addresses in it, the newest first: {named}{f' and {more:,} more' * (more > 0)}."
     message = "No line names an IP of this account."
     if not listed.is_whole:
-        message = f"No line names one of the {len(listed)} IPs that the server listed."
+        message = "No line names an IP that the server listed, and there are more."
     return Check("route", UNKNOWN, message, found, hint=hint if found else "")
 
 

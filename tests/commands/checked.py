@@ -50,14 +50,14 @@ def statuses_of(ran: Ran) -> dict[str, str]:
     return {each["name"]: each["status"] for each in found_by(ran)}
 
 
-def with_ips(world: World, *ips: Mapping[str, object]) -> World:
-    """Return a world whose account has IPs with these fields."""
+def with_ips(world: World, *ips: Mapping[str, object], **beside: object) -> World:
+    """Return a world whose account has IPs with these fields, and what else its list tells."""
     all_ips = [{"id": "ip_x", "warmup_status": "warmed", **fields} for fields in ips]
 
     def answer(request: httpx.Request) -> httpx.Response:
         last = request.url.path.rpartition("/")[2]
         if last == "dedicated-ips":
-            return httpx.Response(200, json={"ips": all_ips})
+            return httpx.Response(200, json={"ips": all_ips, **beside})
         known = (ip for ip in all_ips if ip["id"] == last.replace("%20", " "))
         return httpx.Response(200, json={"ip": next(known)})
 
