@@ -11,7 +11,7 @@ curl and jq, which it needs.
 
 It installs nothing and talks to this machine alone: to `misar-ips emulator serve`, to the same
 emulator behind TLS with a certificate authority of its own, and to a server of long lists. It runs
-the `misar-ips` that stands beside this Python. Exit code 1: a budget is missed.
+the `misar-ips` beside this Python. Exit code 1: a budget is missed.
 """
 
 from __future__ import annotations

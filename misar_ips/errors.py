@@ -225,7 +225,7 @@ class RateLimitError(APIError):
 
 
 class RejectedError(APIError):
-    """400, 405, 409, 413, 415 or 422: the server refused the request as it stands."""
+    """400, 405, 409, 413, 415 or 422: the server refused the request."""
 
     code = "rejected"
     exit_code = ExitCode.REJECTED

@@ -73,7 +73,7 @@ def _problem_with(name: str) -> str:
     if len(name) > _LONGEST_HOSTNAME:
         return f"it is longer than {_LONGEST_HOSTNAME} characters"
     if not all(re.fullmatch(_LABEL, label) for label in labels):
-        return "only letters, digits, hyphens and dots can stand in one"
+        return "only letters, digits, hyphens and dots are allowed"
     if len(labels) == 1:
         return "it needs at least two parts, as in mail.example.com"
     if labels[-1].isdigit():
@@ -150,7 +150,7 @@ def _a_label_form(text: str) -> str:
 
 
 def _no_hostname(text: str, reason: str) -> UsageError:
-    return UsageError(f"`{text}` is no hostname: {reason}.")
+    return UsageError(f"`{text}` is not a valid hostname: {reason}.")
 
 
 def is_loopback(host: str) -> bool:

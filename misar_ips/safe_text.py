@@ -68,7 +68,7 @@ def without_keys(text: str) -> str:
 
 
 def holds_key(text: str) -> bool:
-    """Return whether an API key stands in the text."""
+    """Return whether there is an API key in the text."""
     return without_keys(text) != text
 
 

@@ -33,7 +33,7 @@ one JSON document with --json. Everything else goes to standard error.
 
 An IP is named by its id or by its address."""
 
-_HELP = {"-h, --help": "Show the help of the program, or of the command it stands after."}
+_HELP = {"-h, --help": "Show the help of the program, or of the command before it."}
 
 _FILES = {
     "~/.config/misar-ips/config.toml": "Profiles, and which one is the default; on macOS in "

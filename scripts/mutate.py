@@ -4,7 +4,7 @@
     .mutation/bin/python scripts/mutate.py                    # every mutant of every module
     .mutation/bin/python scripts/mutate.py api/models errors  # those of two modules
 
-The mutants are mutmut's. Its own runner leaves out properties, context managers and what stands
+The mutants are mutmut's. Its own runner leaves out properties, context managers and what is
 outside functions, and puts code into each module that the tests of start-up find there; so here a
 mutant is written into a copy of the tree, and those tests that run the changed line are run, the
 likeliest first. They run in a fork of this process, which has loaded the libraries but nothing of

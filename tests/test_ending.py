@@ -43,7 +43,7 @@ def test_what_was_registered_for_the_end_is_run_and_written(environ: dict[str, s
 def test_after_an_error_as_well_and_its_exit_code_stays(environ: dict[str, str]) -> None:
     done = python("-c", AT_EXIT, "show", "..", environ=environ)
     assert (done.returncode, done.stdout) == (2, "not flushed; done at the end\n")
-    assert done.stderr.startswith("Error: `..` is no IP's id.")
+    assert done.stderr.startswith("Error: `..` is not an IP's id.")
 
 
 def test_a_profiler_keeps_what_it_saw(environ: dict[str, str], tmp_path: Path) -> None:

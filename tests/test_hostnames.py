@@ -71,7 +71,7 @@ def test_a_hostname_in_unicode_is_sent_in_its_a_label_form(
     assert sent_rdns(world, written) == sent
 
 
-ONLY = "only letters, digits, hyphens and dots can stand in one"
+ONLY = "only letters, digits, hyphens and dots are allowed"
 
 
 @pytest.mark.parametrize("command", [["request"], ["update", "ip_abc123"]])
@@ -108,7 +108,7 @@ def test_what_is_no_hostname_is_not_sent(
     world: World, command: list[str], hostname: str, reason: str
 ) -> None:
     assert world.run(*command, "--rdns", hostname) == Ran(
-        2, "", f"Error: `{hostname}` is no hostname: {reason}.\n"
+        2, "", f"Error: `{hostname}` is not a valid hostname: {reason}.\n"
     )
     assert world.received() == []
 
@@ -137,7 +137,7 @@ def test_what_is_no_hostname_is_not_sent(
 def test_what_is_no_hostname_in_unicode_is_not_sent(world: World, hostname: str) -> None:
     ran = world.run("request", "--rdns", hostname, "--json")
     assert (ran.code, ran.stdout, world.received()) == (2, "", [])
-    assert " is no hostname: " in json.loads(ran.stderr)["error"]["message"]
+    assert " is not a valid hostname: " in json.loads(ran.stderr)["error"]["message"]
 
 
 @given(st.text() | st.from_regex(r"[a-zé.ß\-]{1,70}", fullmatch=True))

@@ -188,7 +188,7 @@ def test_a_misplaced_key_is_told_from_another(world: World) -> None:
     assert world.run("show", KEY) == Ran(
         2,
         "",
-        "Error: msk_5ec2e75e… is an API key and no IP's id. `misar-ips list` shows the ids.\n",
+        "Error: msk_5ec2e75e… is an API key, not an IP's id. `misar-ips list` shows the ids.\n",
     )
 
 

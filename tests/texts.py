@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LATER = "Try again in a while; `--debug` shows each attempt."
-BASE_URL = "Is the base URL right, and does a proxy stand in between?"
+BASE_URL = "Is the base URL right, and is there a proxy in between?"
 SUPPORT = "Where it should work, MisarMail's support can help."
 NO_ROUTE = f"The API seems to have no way to release it. {SUPPORT}"
 NEW_KEY = "Make a key in MisarMail's settings; `misar-ips profile add NAME` saves it."

@@ -34,7 +34,7 @@ _LONGEST_ID = 1000  # characters; a URL that is much longer can't be sent
 
 
 def validate_id(text: str) -> str:
-    """Return the id, if it can stand as one path segment once percent-encoded.
+    """Return the id, if it can be one path segment once percent-encoded.
 
     Raises:
         UsageError: it is empty, ``.`` or ``..``, holds control characters or broken text, or is
@@ -43,10 +43,10 @@ def validate_id(text: str) -> str:
     if not text:
         raise UsageError("The IP's id is empty.", hint=_SEE_IDS)
     if holds_key(text):
-        raise UsageError(f"{text} is an API key and no IP's id.", hint=_SEE_IDS)
+        raise UsageError(f"{text} is an API key, not an IP's id.", hint=_SEE_IDS)
     if text in {".", ".."}:
-        raise UsageError(f"`{text}` is no IP's id.", hint=_SEE_IDS)
-    if not text.isprintable():  # control characters, and bytes that were no UTF-8
+        raise UsageError(f"`{text}` is not an IP's id.", hint=_SEE_IDS)
+    if not text.isprintable():  # control characters, and bytes that were not UTF-8
         raise UsageError("The IP's id has a character in it that no id has.", hint=_SEE_IDS)
     if len(text) > _LONGEST_ID:
         raise UsageError("The IP's id is longer than any id.", hint=_SEE_IDS)
@@ -68,7 +68,7 @@ def validate_pool(text: str) -> str:
         UsageError: it is empty or can't be sent, or an API key, which everybody would see.
     """
     if holds_key(text):
-        raise UsageError(f"{text} is an API key and no pool.")
+        raise UsageError(f"{text} is an API key, not a pool.")
     if not text.strip() or not text.isprintable():
         raise UsageError(
             "The pool's name is empty or has control characters in it.",

@@ -83,7 +83,7 @@ class DedicatedIP(NamedTuple):
         return hash(self._facts)
 
     def __repr__(self) -> str:
-        """Return the facts, but not what was sent: anything may stand in that."""
+        """Return the facts, but not what was sent: that may hold anything."""
         facts = zip(self._fields, self._facts, strict=False)
         return f"DedicatedIP({', '.join(f'{name}={value!r}' for name, value in facts)})"
 
@@ -92,7 +92,7 @@ class DedicatedIP(NamedTuple):
         """Read an IP from what the server sent, under whichever names.
 
         Raises:
-            ValueError: it is no object, or has no id.
+            ValueError: it is not an object, or has no id.
         """
         if not isinstance(value, dict):
             raise ValueError("an IP is not a JSON object")  # noqa: TRY004 - a bad value, not a bug

@@ -53,7 +53,7 @@ ABSENT_STATUSES = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 
 LIST_HINT = "`misar-ips list` shows the IPs of this account."
 SUPPORT_HINT = "Where it should work, MisarMail's support can help."
-BASE_URL_HINT = "Is the base URL right, and does a proxy stand in between?"
+BASE_URL_HINT = "Is the base URL right, and is there a proxy in between?"
 NEW_KEY_HINT = "Make a key in MisarMail's settings; `misar-ips profile add NAME` saves it."
 SCOPE_HINT = "Give the key the scope `ips` in MisarMail's settings."
 LATER_HINT = "Try again in a while; `--debug` shows each attempt."

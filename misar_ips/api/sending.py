@@ -1,4 +1,4 @@
-"""Sending: one request until an answer stands, each attempt within its time.
+"""Sending: one request until there is an answer to keep, each attempt within its time.
 
 What is repeated, and what never is, follows from one question: may the request have been carried
 out? A GET, PATCH or DELETE may be repeated, because once more changes nothing more. A POST orders
@@ -8,6 +8,7 @@ an IP and takes no idempotency key, so it is repeated only where it certainly wa
 from __future__ import annotations
 
 import math
+import re
 import socket
 import ssl
 import threading
@@ -106,7 +107,7 @@ class Sender:
         what: str,
         patience: float = math.inf,
     ) -> Reply:
-        """Send a request until an answer stands, and return that answer, success or failure.
+        """Send a request until there is an answer to keep; return it, success or failure.
 
         ``patience`` is how many seconds that may take; a wait that would be longer is not begun.
 
@@ -174,7 +175,7 @@ class Sender:
         tried: int,
         patience: float,
     ) -> Reply | None:
-        """Return the reply, None where the kept connection had been closed: that is no failure."""
+        """Return the reply, None where the kept connection was closed: not a failure."""
         started = time.monotonic()
         kept = self._kept.__dict__.pop("socket", None) if method == "GET" else None
         deadline = Deadline(self._timeout, patience, kept)
@@ -320,7 +321,8 @@ def _said_by(cause: BaseException) -> str:
     """Return what a failure says for people, without the numbers and names that Python adds."""
     if isinstance(cause, ssl.SSLError) and cause.reason:
         return cause.reason.replace("_", " ").lower()
-    return (getattr(cause, "strerror", None) or str(cause)).rstrip(".")
+    said = getattr(cause, "strerror", None) or str(cause)
+    return re.sub(r"bytearray\(b(.*)\)", r"\1", said).rstrip(".")
 
 
 def _reason_to_wait(reply: Reply) -> str:

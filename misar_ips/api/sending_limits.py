@@ -23,7 +23,7 @@ _RAMPING = {"warming", "active"}
 
 
 def limit_floor(ip: DedicatedIP, day: date, now: datetime) -> int | None:
-    """Return the messages that may be sent on a UTC day at the least, as it is at its start.
+    """Return how many messages at least may be sent on a UTC day, as it is at its start.
 
     A warm-up that is behind gets to each step as many days later. ``now`` is the server's time; a
     day that has begun by then has today's limit, None where that is not known. What can't send

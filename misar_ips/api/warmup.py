@@ -127,8 +127,8 @@ def warm_up_start(ip: DedicatedIP, now: datetime) -> datetime | None:
     """Return when the warm-up began, by the server's ``warmup_day`` where there is one.
 
     A start that is further than a day from it (a warm-up may have paused) is moved by whole days:
-    it keeps its hour, so that what follows from it stays the same all day. A day is no difference,
-    because the server may count from midnight; where it sends no start, midnight is taken.
+    it keeps its hour, so that what follows from it stays the same all day. A difference of a day is
+    let be, because the server may count from midnight; where it sends no start, midnight is taken.
     """
     start, day = ip.started_at, warm_up_day(ip, now)
     if ip.warmup_day is None or day is None:

@@ -23,7 +23,7 @@ _ORDER = (
     *("list", "show", "check", "trace", "wait", "request", "update", "release"),
     *("doctor", "help"),
 )
-"""The commands as help, man page and completion show them: the first is no order."""
+"""The commands as help, man page and completion show them: the first must not be an order."""
 
 
 def app_for(name: str) -> typer.Typer:

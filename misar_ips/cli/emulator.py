@@ -93,10 +93,10 @@ FaultOption = Annotated[
 
 
 class _OptionsFirst(HelpfulCommand):
-    """A command that runs another one: what stands after that one's name is its own."""
+    """A command that runs another one: what follows that one's name is its own."""
 
     def collect_usage_pieces(self, ctx: object) -> list[str]:
-        """Return what stands after the command's name."""
+        """Return what follows the command's name."""
         del ctx
         return ["[OPTIONS]", "--", "COMMAND..."]
 

@@ -38,7 +38,7 @@ EXIT_CODES = {
     ExitCode.PLAN_LIMIT: "the plan does not allow it",
     ExitCode.NOT_FOUND: "no such IP",
     ExitCode.RATE_LIMITED: "too many requests",
-    ExitCode.REJECTED: "the server refused the request as it stands",
+    ExitCode.REJECTED: "the server refused the request",
     ExitCode.NETWORK: "no connection, or it was lost",
     ExitCode.OUTCOME_UNKNOWN: "whether it was carried out is not known",
     ExitCode.WAIT_FAILED: "out of time, or it can't get there any more",

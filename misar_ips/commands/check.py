@@ -195,7 +195,7 @@ def warn_of_rdns(
     """Warn before a PTR hostname is set that does not exist, or that resolves elsewhere.
 
     ``ip`` is None where it is still to be ordered; one without an address is read. What can't be
-    found out is no reason to warn. The demo looks nothing up but with a resolver of its user's.
+    found out is not warned of. The demo looks nothing up but with a resolver of its user's.
     """
     if rdns is None or (session.is_demo and not nameservers):
         return

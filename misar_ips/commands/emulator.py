@@ -40,7 +40,7 @@ class Beginning:
 
     @property
     def given(self) -> Path | list[object] | None:
-        """What stands in the place of the emulator's own IPs.
+        """What is there instead of the emulator's own IPs.
 
         Raises:
             UsageError: two things do.
@@ -110,8 +110,9 @@ def serve(  # noqa: PLR0913 - one argument for each option of the command
     try:
         server = EmulatorServer(emulator, host, port)
     except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"Can't listen on {host} port {port}: {error}.", hint="`--port 0` picks a free port."
+            f"Can't listen on {host} port {port}: {reason}.", hint="`--port 0` picks a free port."
         ) from error
     try:
         _prepare(store, beginning)

@@ -104,7 +104,7 @@ def in_order(ips: Iterable[DedicatedIP], field: str | None) -> tuple[DedicatedIP
 
 
 def _number_of(address: str) -> tuple[int, int, str]:
-    """Sort 198.51.100.9 before 198.51.100.10, IPv4 before IPv6, and what is no address last."""
+    """Sort 198.51.100.9 before 198.51.100.10, IPv4 before IPv6, and what is not an address last."""
     from ipaddress import ip_address
 
     try:

@@ -84,7 +84,7 @@ def report(output: Output, targets: Sequence[Target]) -> None:
     """Write what came of each.
 
     Raises:
-        MisarError: the first failure; the others are told as warnings, or stand in the JSON.
+        MisarError: the first failure; the others are told as warnings, or are in the JSON.
     """
     errors = [target.error for target in targets if target.error]
     try:

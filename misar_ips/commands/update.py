@@ -85,7 +85,7 @@ def _read_before(session: Session, name: str, *, wants_details: bool) -> Dedicat
         return session.client.get(name)
     except NotFoundError:
         raise
-    except (APIError, NetworkError):  # what can't be read is no reason to warn
+    except (APIError, NetworkError):  # what can't be read is not warned of
         return None
 
 

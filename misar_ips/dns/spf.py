@@ -112,7 +112,7 @@ async def check_host(address: Address, domain: str, sender: str, *, helo: str, a
     Args:
         address: who connects; an IPv4-mapped address counts as the IPv4 address in it.
         domain: whose record counts: the envelope sender's domain, else the HELO name.
-        sender: the envelope sender; `postmaster` stands in for a missing local part.
+        sender: the envelope sender; `postmaster` is used for a missing local part.
         helo: the name that the HELO or EHLO command gave.
         ask: awaited with a name and a record type. Returns texts: addresses (A, AAAA), host names
             in the order of preference (MX), names (PTR), each record's strings in one piece (TXT);

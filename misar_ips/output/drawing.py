@@ -69,7 +69,7 @@ class Lines(tuple[Line, ...]):
 
 @dataclass(frozen=True)
 class Column:
-    """A table's column; numbers stand ``to_the_right`` of it."""
+    """A table's column; numbers are ``to_the_right`` in it."""
 
     title: str
     cells: tuple[Cell, ...]

@@ -235,7 +235,7 @@ def _schedule(ip: DedicatedIP, warm_up: WarmUp, width: int) -> list[Line]:
 def _around_today(
     steps: Sequence[WarmupStep], day: int | None
 ) -> tuple[Sequence[WarmupStep], int, int]:
-    """Return the steps to show, and how many stand before and after them."""
+    """Return the steps to show, and how many are before and after them."""
     passed = sum(has_day(step) and (step.day or 0) < (day or 0) for step in steps)
     start = max(0, min(passed - _MOST_STEPS // 2, len(steps) - _MOST_STEPS))
     shown = steps[start : start + _MOST_STEPS]

@@ -74,7 +74,7 @@ class InPlace:
         return self.is_there and not self._over.is_set()
 
     def close(self) -> None:
-        """Give the terminal back for good."""
+        """Hand the terminal back for good."""
         self._over.set()
         self._give_back()
         self._opened.close()
@@ -120,7 +120,7 @@ class InPlace:
         return _TOP_LEFT * self.is_full_screen + drawn
 
     def _give_back(self) -> None:
-        # A terminal that is gone needs nothing back, and is no reason to end with another error.
+        # A terminal that is gone needs nothing back, and its error would hide another one.
         with self._lock, suppress(BrokenPipeError, OutputError):
             if self._stream is not None and self._taken:
                 taken = _LEAVE_SCREEN if self.is_full_screen else _ERASE_LINE
@@ -139,7 +139,7 @@ class InPlace:
 
 @contextmanager
 def stoppable(give_back: Callable[[], None], take_again: Callable[[], None]) -> Iterator[None]:
-    """Give the terminal back when Ctrl-Z stops the program, and take it again once it goes on.
+    """Hand the terminal back when Ctrl-Z stops the program, and take it again once it goes on.
 
     ``take_again`` may be called when it was not given back: not every stop comes from Ctrl-Z.
     """

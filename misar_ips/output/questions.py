@@ -63,7 +63,7 @@ class Questions:
         try:
             answer = self._stdin.readline()
         except UnicodeDecodeError:
-            answer = "\n"  # what is no text is no yes
+            answer = "\n"  # what is not a text is not a yes
         if not answer:  # Ctrl-D
             self._stderr.write("\n")
         if answer.strip().lower() not in {"y", "yes"}:
@@ -75,7 +75,7 @@ class Questions:
         Raises:
             ConfigError: standard input holds more than one line.
             CancelledError: Ctrl-D was pressed.
-            UnicodeDecodeError: it is no text.
+            UnicodeDecodeError: it is not a text.
         """
         return self._ask_unseen(prompt) if self._stdin.isatty() else self._read_secret()
 

@@ -28,7 +28,7 @@ PTR = f"42.{NETWORK} PTR"
 NAME = "mail.yourdomain.com"
 UPDATE = "`misar-ips update ip_abc123 --rdns mail.yourdomain.com` has MisarMail publish it"
 PTR_RECORD = f"42.{NETWORK}. IN PTR {NAME}."
-NOT_A_NAME = "only letters, digits, hyphens and dots can stand in one"
+NOT_A_NAME = "only letters, digits, hyphens and dots are allowed"
 NO_HOSTS = "there are no hosts under .{} on the internet"
 
 
