@@ -78,6 +78,7 @@ ROWS = [
     ),
     Row("list --json", ["list", "--json"], HTTPX, 1.10),
     Row("show --json", ["show", "ip_abc123", "--json"], HTTPX, 1.10),
+    Row("limit --total", ["limit", "--total"], HTTPX, 1.15),
     Row("list --json, https", ["list", "--json"], HTTPX, 1.25, url="https"),
     Row("list, terminal", ["list"], RICH, 1.15, on_terminal=True, url="5"),
     Row("show, terminal", ["show", "ip_abc123"], RICH, 1.15, on_terminal=True),

@@ -22,6 +22,7 @@
     ├── WaitTimeoutError               wait_timeout              11
     ├── WaitFailedError                wait_failed               11
     ├── CheckFailedError               check_failed              12
+    ├── ChangesFoundError              changed                   12
     └── StoppedError                   interrupted              130   and 129, 131, 143
 
 Each class knows its code in ``--json`` errors and its exit code; both are promises to scripts.
@@ -274,6 +275,13 @@ class CheckFailedError(MisarError):
     """What was checked is not as it should be; the result says what to do."""
 
     code = "check_failed"
+    exit_code = ExitCode.CHECK_FAILED
+
+
+class ChangesFoundError(MisarError):
+    """Something is new since the last run of `changes`, which was told to say so."""
+
+    code = "changed"
     exit_code = ExitCode.CHECK_FAILED
 
 

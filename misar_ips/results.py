@@ -1,4 +1,4 @@
-"""What comes of commands, beside the IPs themselves: orders, changes, releases, findings."""
+"""What comes of commands, beside the IPs themselves: orders, releases, changes, findings."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from misar_ips.api.models import DedicatedIP
+    from misar_ips.api.sending_limits import DayLimit, PoolLimit, TotalLimit
     from misar_ips.api.warmup import IPDetails
     from misar_ips.dns.verdicts import Check
     from misar_ips.errors import MisarError
 
-    One: TypeAlias = "IPDetails | ChangedIP | ProfileEntry"
+    One: TypeAlias = "IPDetails | ChangedIP | ProfileEntry | TotalLimit"
     Many: TypeAlias = (
         "Sequence[DedicatedIP] | Sequence[IPDetails] | Sequence[Release] | Sequence[ProfileEntry]"
-        " | Sequence[CheckedIP] | Sequence[Finding]"
+        " | Sequence[CheckedIP] | Sequence[Finding] | Sequence[PoolLimit] | Sequence[DayLimit]"
+        " | Sequence[Change]"
     )
     Result: TypeAlias = One | Many
     """What a command may result in: one thing, or a list of things of one kind."""
@@ -120,3 +122,29 @@ class Finding:
     def to_json(self) -> dict[str, object]:
         """Return the object that `doctor --json` promises."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What has become of an IP between two runs of `changes`, noticed at a ``time`` (RFC 3339).
+
+    ``field`` is the reference's name, a check's name, or `ip` for an IP that is new or gone.
+    """
+
+    time: str
+    id: str
+    address: str | None
+    field: str
+    before: object
+    after: object
+
+    def to_json(self) -> dict[str, object]:
+        """Return the object that `changes --json` promises."""
+        return {
+            "time": self.time,
+            "id": self.id,
+            "address": self.address,
+            "field": self.field,
+            "from": self.before,
+            "to": self.after,
+        }

@@ -138,6 +138,18 @@ class DedicatedIP(NamedTuple):
         return self.warmup_status not in CANNOT_SEND
 
     @property
+    def limit_today(self) -> int | None:
+        """How many messages may be sent through it today: 0 where it can't send at all."""
+        if not self.can_send:
+            return 0
+        return None if self.daily_limit is None else max(0, self.daily_limit)
+
+    @property
+    def counts_today(self) -> bool:
+        """Whether it can send, and its limit is known."""
+        return self.can_send and self.daily_limit is not None
+
+    @property
     def is_leaving(self) -> bool:
         """Whether it is being given back, so that nothing can come of it any more."""
         return self.warmup_status in LEAVING

@@ -1,10 +1,11 @@
-"""How much may be sent through an IP on a day ahead: a floor, and an estimate."""
+"""How much may be sent: today by pool, and on a day ahead a floor, which is an estimate."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from misar_ips.api.warmup import (
     provisioned_by,
@@ -20,6 +21,77 @@ if TYPE_CHECKING:
     from misar_ips.api.models import DedicatedIP
 
 _RAMPING = {"warming", "active"}
+
+
+class PoolLimit(NamedTuple):
+    """What may be sent today through the IPs of one pool, or of none.
+
+    ``complete`` is whether these are all of its IPs, and the limit of each that sends is known.
+    """
+
+    pool: str | None
+    ips: tuple[DedicatedIP, ...]
+    complete: bool
+
+    @property
+    def daily_limit(self) -> int:
+        """Today's limit in messages; what is not known, or can't send, counts 0."""
+        return sum(ip.limit_today or 0 for ip in self.ips)
+
+    @property
+    def counted(self) -> list[DedicatedIP]:
+        """The IPs whose limits are in it."""
+        return [ip for ip in self.ips if ip.counts_today]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the object that `limit --json` promises."""
+        ips = [
+            {
+                "id": ip.id,
+                "address": ip.address,
+                "warmup_status": ip.warmup_status,
+                "daily_limit": ip.daily_limit,
+                "counted": ip.counts_today,
+            }
+            for ip in self.ips
+        ]
+        limit = self.daily_limit
+        return {"pool": self.pool, "daily_limit": limit, "complete": self.complete, "ips": ips}
+
+
+@dataclass(frozen=True, slots=True)
+class TotalLimit:
+    """What may be sent today in all; ``complete`` as in PoolLimit."""
+
+    daily_limit: int
+    complete: bool
+
+    def to_json(self) -> dict[str, object]:
+        """Return the object that `limit --total --json` promises."""
+        return {"daily_limit": self.daily_limit, "complete": self.complete}
+
+
+class DayLimit(NamedTuple):
+    """A floor, in messages, of what a pool may send on a day ahead (UTC): an estimate.
+
+    ``so_far`` is its sum over the days from tomorrow to this one.
+    """
+
+    date: date
+    pool: str | None
+    limit: int
+    so_far: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return the object that `limit --days --json` promises."""
+        day, limit = self.date.isoformat(), self.limit
+        return {
+            "date": day,
+            "pool": self.pool,
+            "limit": limit,
+            "sum": self.so_far,
+            "estimate": True,
+        }
 
 
 def limit_floor(ip: DedicatedIP, day: date, now: datetime) -> int | None:

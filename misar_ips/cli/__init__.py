@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from typer.models import CommandInfo
 
 _ORDER = (
-    *("list", "show", "check", "trace", "wait", "request", "update", "release"),
-    *("doctor", "help"),
+    *("list", "show", "limit", "changes", "check", "trace", "wait"),
+    *("request", "update", "release", "doctor", "metrics", "help"),
 )
 """The commands as help, man page and completion show them: the first must not be an order."""
 
@@ -55,7 +55,7 @@ def _named(name: str, among: typer.Typer) -> list[CommandInfo]:
 
 def _with_every_command() -> typer.Typer:
     """Return the app with the commands that have modules of their own, each in its place."""
-    from misar_ips.cli import messages  # noqa: F401 - it adds its commands to the app
+    from misar_ips.cli import daily, messages  # noqa: F401 - they add their commands to the app
 
     whole = copy(app)
     whole.registered_commands = sorted(

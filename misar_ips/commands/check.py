@@ -95,13 +95,7 @@ def check(
         MisarError: an IP of the account could not be read.
     """
     subjects = find_subjects(session, names)
-    # Loaded here: with them come asyncio and dnspython, which no other command needs.
-    import asyncio
-
-    from misar_ips.dns.lookups import Lookups
-
-    lookups = Lookups(session.resolver(nameservers), subjects, wanted.zones, wanted.senders)
-    found = asyncio.run(_with_progress(session.output, lookups))
+    found = _look_up(session, subjects, nameservers, wanted)
     now = session.now()
     return [
         CheckedIP(
@@ -166,6 +160,25 @@ def report(output: Output, checked: Sequence[CheckedIP]) -> None:
         )
 
 
+def dns_checks(
+    session: Session,
+    ips: Sequence[DedicatedIP],
+    nameservers: Sequence[Nameserver],
+    *,
+    names: bool,
+    zones: Sequence[str],
+) -> list[list[Check]]:
+    """Return what DNS says of each IP: of its ``names``, and of it in the blocklists' ``zones``."""
+    if not (names or zones):
+        return [[] for _ in ips]
+    subjects = [_subject(session, ip) for ip in ips]
+    found = _look_up(session, subjects, nameservers, Wanted(zones))
+    return [
+        [check for check in checks if names or check.name.startswith("blocklist:")]
+        for checks in found
+    ]
+
+
 def check_names_of(
     session: Session,
     ip: DedicatedIP,
@@ -212,6 +225,22 @@ def warn_of_rdns(
     answer = asyncio.run(resolver.ask(rdns, record_type))
     if warning := _rdns_warning(rdns, address, answer):
         session.output.warning(warning)
+
+
+def _look_up(
+    session: Session,
+    subjects: Sequence[Subject],
+    nameservers: Sequence[Nameserver],
+    wanted: Wanted,
+) -> list[list[Check]]:
+    """Return what DNS says of each subject, in their order."""
+    # Loaded here: with them come asyncio and dnspython, which most commands don't need.
+    import asyncio
+
+    from misar_ips.dns.lookups import Lookups
+
+    lookups = Lookups(session.resolver(nameservers), subjects, wanted.zones, wanted.senders)
+    return asyncio.run(_with_progress(session.output, lookups))
 
 
 async def _with_progress(output: Output, lookups: Lookups) -> list[list[Check]]:

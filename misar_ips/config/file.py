@@ -7,7 +7,7 @@ import os
 import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from misar_ips.api.credentials import (
     DEFAULT_BASE_URL,
@@ -85,14 +85,24 @@ def config_path(environ: Mapping[str, str]) -> Path:
     if CONFIG_VARIABLE in environ:
         # Not Path.expanduser: it fails where the home of `~somebody` is not known.
         return Path(os.path.expanduser(set_value(environ, CONFIG_VARIABLE)))  # noqa: PTH111
+    return user_folder("config", CONFIG_VARIABLE) / "config.toml"
+
+
+def user_folder(kind: Literal["config", "state"], otherwise: str) -> Path:
+    """Return the user's folder for what the program is told, or for what it remembers.
+
+    Raises:
+        NoHomeFolderError: no home folder is known; ``otherwise`` names what can be set instead.
+    """
     import platformdirs
 
+    folders = platformdirs.PlatformDirs("misar-ips")
     folder = Path()
     with suppress(RuntimeError):
-        folder = platformdirs.user_config_path("misar-ips")
+        folder = folders.user_config_path if kind == "config" else folders.user_state_path
     if not folder.is_absolute():  # as older versions of platformdirs say that there is no home
-        raise NoHomeFolderError(CONFIG_VARIABLE)
-    return folder / "config.toml"
+        raise NoHomeFolderError(otherwise)
+    return folder
 
 
 def set_value(environ: Mapping[str, str], variable: str) -> str:

@@ -25,9 +25,10 @@ _OWNERS_ALONE = stat.S_IRUSR | stat.S_IWUSR
 
 
 @contextmanager
-def replaceable(path: Path) -> Iterator[Path]:
+def replaceable(path: Path, patience: float | None = None) -> Iterator[Path]:
     """Hold the lock on a file, and yield the path to read it from and to replace.
 
+    ``patience`` is how many seconds to wait for another process that holds it, where not as usual.
     What is made meanwhile is its owner's alone, whatever the umask.
 
     Raises:
@@ -39,8 +40,10 @@ def replaceable(path: Path) -> Iterator[Path]:
         target = Path(os.path.realpath(path, strict=path.is_symlink()))
         _refuse_what_is_not_ours(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target.with_name(f"{target.name}.lock")):
+        with _locked(target.with_name(f"{target.name}.lock"), patience or LOCK_PATIENCE):
             yield target
+    except BrokenPipeError:  # of the output, which is written while a state is held
+        raise
     except OSError as error:
         raise ConfigError(
             f"{path} can't be written: {error.strerror}.", hint="It is as it was."
@@ -97,11 +100,11 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, patience: float) -> Iterator[None]:
     """Hold a lock that the system itself takes back when its holder dies."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, _OWNERS_ALONE)
     try:
-        give_up_at = time.monotonic() + LOCK_PATIENCE
+        give_up_at = time.monotonic() + patience
         while not _try_lock(descriptor):
             if time.monotonic() >= give_up_at:
                 raise ConfigError(

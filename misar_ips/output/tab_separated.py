@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from misar_ips.api.models import DedicatedIP
 from misar_ips.api.warmup import IPDetails
@@ -13,7 +14,19 @@ from misar_ips.times import rfc3339
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from misar_ips.results import ChangedIP, CheckedIP, Finding, ProfileEntry, Release, Result
+    from misar_ips.api.sending_limits import DayLimit, PoolLimit, TotalLimit
+    from misar_ips.results import (
+        Change,
+        ChangedIP,
+        CheckedIP,
+        Finding,
+        ProfileEntry,
+        Release,
+        Result,
+    )
+
+    One: TypeAlias = IPDetails | PoolLimit | DayLimit | TotalLimit
+    Other: TypeAlias = ChangedIP | CheckedIP | Change | Finding | ProfileEntry | Release
 
 
 def lines_of(value: Result, *, brief: bool = False) -> Iterator[str]:
@@ -30,26 +43,38 @@ def lines_of(value: Result, *, brief: bool = False) -> Iterator[str]:
             yield from _lines(each)
 
 
-def _lines(
-    value: IPDetails | ChangedIP | CheckedIP | Release | Finding | ProfileEntry,
-    *,
-    brief: bool = False,
-) -> Iterator[str]:
-    # Here, because a long list that a script reads has none of these.
-    from misar_ips.results import ChangedIP, Finding, ProfileEntry, Release
+def _lines(value: One | Other, *, brief: bool = False) -> Iterator[str]:
+    # Loaded here and below, each where it may be needed: what scripts read most comes fast.
+    if isinstance(value, IPDetails):
+        yield from [_tabbed(_list_columns(value.ip))] if brief else _detail_lines(value.ip)
+        return
+    from misar_ips.api.sending_limits import DayLimit, PoolLimit, TotalLimit
 
-    if isinstance(value, IPDetails) and not brief:
-        yield from _detail_lines(value.ip)
-    elif isinstance(value, IPDetails | ChangedIP):
+    if isinstance(value, PoolLimit):
+        yield _tabbed((value.pool, value.daily_limit, len(value.counted), len(value.ips)))
+    elif isinstance(value, DayLimit):
+        yield _tabbed(tuple(value.to_json().values()))
+    elif isinstance(value, TotalLimit):
+        yield _tabbed((value.daily_limit,))
+    else:
+        yield from _other_lines(value)
+
+
+def _other_lines(value: Other) -> Iterator[str]:
+    from misar_ips.results import Change, ChangedIP, CheckedIP, Finding, ProfileEntry
+
+    if isinstance(value, ChangedIP):
         yield _tabbed(_list_columns(value.ip))
-    elif isinstance(value, Release):
-        yield _tabbed((value.id, value.address, value.released))
+    elif isinstance(value, CheckedIP):
+        yield from _check_lines(value)
+    elif isinstance(value, Change):
+        yield _tabbed(tuple(value.to_json().values()))
     elif isinstance(value, Finding):
         yield _tabbed((value.name, value.status, value.message, value.hint))
     elif isinstance(value, ProfileEntry):
         yield _tabbed((value.name, value.base_url, value.default, value.api_key))
     else:
-        yield from _check_lines(value)
+        yield _tabbed((value.id, value.address, value.released))
 
 
 def _check_lines(ip: CheckedIP) -> Iterator[str]:
@@ -111,4 +136,6 @@ def _field(value: Any) -> str:  # noqa: ANN401 - any value of a field
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list | dict):  # of a field that `changes --every-change` tells
+        return plain(json.dumps(value, ensure_ascii=False))
     return str(value)

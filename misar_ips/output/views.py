@@ -48,6 +48,7 @@ def view_of(value: Result, now: datetime, width: int) -> Lines:
 def _other_view(values: Sequence[object], now: datetime, width: int) -> Lines:
     # Apart, because `list` and `show` are to be fast and have none of these.
     from misar_ips.output.check_report import check_lines
+    from misar_ips.output.daily_tables import daily_view
     from misar_ips.output.ip_details import ip_summary
     from misar_ips.results import ChangedIP, CheckedIP, Finding, ProfileEntry, Release
 
@@ -59,6 +60,8 @@ def _other_view(values: Sequence[object], now: datetime, width: int) -> Lines:
         return release_lines(releases, width)
     if findings := [each for each in values if isinstance(each, Finding)]:
         return finding_lines(findings, width)
+    if daily := daily_view(values, width):
+        return daily
     return check_lines([each for each in values if isinstance(each, CheckedIP)], width)
 
 

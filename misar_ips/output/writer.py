@@ -53,6 +53,7 @@ class Output:
         self._stdin = stdin
         self._now = now
         self._place: InPlace | None = None
+        self.can_write = stdout is not None  # closed before the program began
 
     def hide(self, secret: str) -> None:
         """Cut a key from whatever is written from now on."""
