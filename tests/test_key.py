@@ -335,10 +335,8 @@ def test_the_emulator_writes_no_key_anywhere(environ: dict[str, str]) -> None:
     ) as process:
         assert process.stdout
         port = int(process.stdout.readline().split(":")[2].split("/")[0])
-        answers = [
-            answer_to(port, f"{line}\r\nAuthorization: Bearer {KEY}\r\n\r\n".encode())
-            for line in request_lines
-        ]
+        headers = f"Host: localhost\r\nAuthorization: Bearer {KEY}\r\n\r\n"
+        answers = [answer_to(port, f"{line}\r\n{headers}".encode()) for line in request_lines]
         process.terminate()
         written, errors = process.communicate(timeout=20)
     assert [answer.split()[1] for answer in answers] == [b"200", b"404", b"404", b"400", b"400"]

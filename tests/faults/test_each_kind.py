@@ -77,6 +77,7 @@ NO_SCOPE = "API key does not have 'ips' scope (HTTP 403)"
 SCOPE = "Give the key the scope `ips` in MisarMail's settings."
 DROPPED = "the connection to api.misar.io was lost (Connection dropped)"
 TOO_LONG = "api.misar.io took too long to answer"
+PRO = "Your plan is pro; upgrade at https://misar.io/pricing."
 UPGRADE = "Your plan is not named; upgrade at your account page."
 PAGE = "a web page answered in its place, from a proxy or firewall perhaps (HTTP 502)"
 NO_JSON = "is not valid JSON"
@@ -121,14 +122,18 @@ FAULTS = {
     "wrong-type": readable(),
     "many-headers": readable(),
     "twice-named": readable(),
+    "plan-402": refused(5, "Dedicated IPs included in your pro plan: 0 (HTTP 402)", PRO),
+    "plan-429": refused(5, "Dedicated IPs included in your pro plan: 0 (HTTP 429)", PRO),
+    "no-route": refused(6, "Not found (HTTP 404)", LIST_HINT),
+    "ignored": Fault(0, "the answer has no IP in it (HTTP 200)", BASE_URL, 1, "unknown"),
 }
 TRIED_ELSEWHERE = {"plan-402", "plan-429", "no-route", "ignored"}
 """What a server means by these is in the tests of the emulator and of refusals."""
 
 NAMED = [kind for kind in FAULTS if not kind.isdigit()]
 
-TRUE_KINDS = [kind for kind in FAULTS if kind != "404"]
-"""A 404 that is not true would be believed, and rightly so; of the collection it says more."""
+OF_THE_ROUTE = {"404", "no-route"}
+"""What says more of the collection than of an IP; see the rows of a list and of an order."""
 
 
 def test_every_kind_of_fault_is_in_the_table() -> None:
@@ -164,7 +169,7 @@ CODES = {
 }
 
 
-@pytest.mark.parametrize("kind", TRUE_KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind not in OF_THE_ROUTE])
 def test_an_order_tells_what_came_of_it(story: Story, kind: str) -> None:
     fault = FAULTS[kind]
     story.server.follow(f"POST: {kind}")
@@ -211,6 +216,9 @@ def failure(attempt: Callable[[], object]) -> MisarError | None:
 
 
 # Any faults one after the other ------------------------------------------------------------------
+
+TRUE_KINDS = sorted(set(FAULTS) - OF_THE_ROUTE - {"ignored"})
+"""A 404 or a success that is not true would be believed, and rightly so."""
 
 COMMANDS = {
     "request --pool cold": "ordered",
@@ -272,6 +280,7 @@ def test_a_fault_over_a_socket(over_a_socket: tuple[Story, EmulatorServer], kind
     story.server.log.clear()
     ordered = story.run("request --pool cold")
     assert (ordered.code == 0, story.changes) == {
+        "failed": (False, ""),
         "unknown": (False, ""),
         "done": (True, "ordered"),
     }[fault.order]

@@ -135,6 +135,9 @@ def test_an_order(story: Story, row: Row) -> None:
 UPDATE = "update ip_abc123 --pool cold"
 NOT_UPDATED = "Error: Could not update ip_abc123:"
 UPDATED = IP_LINE.replace("marketing", "cold")
+UNCHANGED = (
+    "Warning: MisarMail accepted the change but still shows pool `marketing` of ip_abc123.\n"
+)
 DONE = ("Updated ip_abc123: pool marketing -> cold.\n", UPDATED, "updated")
 
 CHANGES = [
@@ -152,6 +155,10 @@ CHANGES = [
         0, "GET LIST PATCH GET", *DONE),
     Row("a change whose answer is odd", "PATCH: wrong-type", UPDATE,
         0, "GET LIST PATCH", *DONE),
+    Row("a change that is accepted and not made", "PATCH: ignored", UPDATE,
+        0, "GET LIST PATCH GET . GET . GET", UNCHANGED, IP_LINE),
+    Row("a change that says nothing and is not made", "PATCH: empty", UPDATE,
+        0, "GET LIST PATCH GET . GET . GET", UNCHANGED, IP_LINE),
     Row("a change of an address in a list that is refused", "LIST: 409",
         "update 198.51.100.42 --pool cold",
         8, "LIST", f"{NO_LIST} {CONFLICT}\n"),
@@ -194,6 +201,13 @@ RELEASES = [
         0, "GET DELETE GET", "", RELEASED, "released"),
     Row("a release whose answer is odd", "DELETE: wrong-type", RELEASE,
         0, "GET DELETE", "", RELEASED, "released"),
+    Row("a release without a route, while the IP is there", "DELETE: no-route", RELEASE,
+        8, "GET DELETE GET", f"{NOT_DONE} Not found (HTTP 404). {NO_ROUTE}\n", NOT_RELEASED),
+    Row("a release that is refused for now, and of an IP that is gone then",
+        "DELETE: 429, 404; GET: ok, 404", RELEASE,
+        6, "GET DELETE . DELETE GET", f"{NOT_DONE} {NOT_FOUND}. {LIST_HINT}\n", NOT_RELEASED),
+    Row("a release that was done at the first try", "DELETE: lost-reply, ok", RELEASE,
+        0, "GET DELETE . DELETE GET", "", RELEASED, "released"),
     Row("a release of an address in a list that is refused", "LIST: 409",
         "release 198.51.100.42 --yes",
         8, "LIST", f"{NO_LIST} {CONFLICT}\n"),
