@@ -121,6 +121,8 @@ def test_a_commands_help_names_the_exit_codes_that_are_its_own(world: World) -> 
         "update": [10],
         "release": [1, 2, 10],
         "check": [12],
+        "changes": [12],
+        "trace": [12],
         "doctor": [12],
         "": sorted(ExitCode),
     }

@@ -42,9 +42,7 @@ def limit_of_today(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show how much may be sent today, by pool.
-
-    The API does not tell how much has gone today, nor at which hour a day begins.
+    """Show what may be sent today, by pool. Not known: what has gone, and when a day begins.
 
     misar-ips limit
     misar-ips limit --pool marketing --total
@@ -81,7 +79,7 @@ def changes_since_last_run(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Tell what is new since the last run, and nothing where nothing is: for cron.
+    """Tell what is new since the last run, for cron. Where nothing is, it prints nothing.
 
     misar-ips changes
     misar-ips changes --dns --blocklists >> changes.log
@@ -110,7 +108,7 @@ def write_metrics(
     profile: ProfileOption = None,
     debug: DebugOption = False,
 ) -> None:
-    """Write the account's facts for Prometheus, as a file for node_exporter or to standard output.
+    """Write the account's facts for Prometheus. A file is for node_exporter's textfile collector.
 
     misar-ips metrics
     misar-ips metrics --output /var/lib/node_exporter/misar_ips.prom

@@ -42,7 +42,7 @@ EXIT_CODES = {
     ExitCode.NETWORK: "no connection, or it was lost",
     ExitCode.OUTCOME_UNKNOWN: "whether it was carried out is not known",
     ExitCode.WAIT_FAILED: "out of time, or it can't get there any more",
-    ExitCode.CHECK_FAILED: "check, trace or doctor found a problem",
+    ExitCode.CHECK_FAILED: "check, trace or doctor found a problem, changes a change",
     ExitCode.HANGUP: "stopped, because the terminal was closed",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",
     ExitCode.QUIT: "stopped by Ctrl-\\",
