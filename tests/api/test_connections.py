@@ -190,7 +190,7 @@ class TestStale:
             if is_reset:
                 reset(connection)
 
-        with Listener(answer_once) as server:
+        with Listener(answer_once, NO_IPS) as server:
             client = connect(server.base_url)
             client.list()
             client.probe()  # has one try, and needs no other
