@@ -120,16 +120,13 @@ def _look(session: Session, watched: Watched, before: Memory) -> Memory:
 
 def _known(ip: DedicatedIP, checks: Iterable[Check], old: Known, watched: Watched) -> Known:
     """Return what is known of an IP: what is seen now, and what was where nothing is seen."""
-    score, highest = ip.reputation_score, old["reputation"]
+    fields = {**old["fields"], **_facts(ip)}
+    score, highest = fields.get("reputation_score"), old["reputation"]
     if score is not None:
-        is_told = watched.every_change or _has_fallen(highest, score, watched)
+        is_told = _has_fallen(highest, score, watched)
         highest = score if highest is None or is_told else max(highest, score)
     statuses = {each.name: each.status for each in checks if each.status in (PASS, FAIL)}
-    return {
-        "fields": {**old["fields"], **_facts(ip)},
-        "reputation": highest,
-        "checks": {**old["checks"], **statuses},
-    }
+    return {"fields": fields, "reputation": highest, "checks": {**old["checks"], **statuses}}
 
 
 def _facts(ip: DedicatedIP) -> dict[str, Any]:

@@ -221,6 +221,11 @@ def test_how_far_it_falls_is_for_the_user_to_say(account: Account) -> None:
     assert slide(account, 80) == ["89.5-80"]
 
 
+def test_what_was_known_before_is_told_once(account: Account) -> None:
+    assert slide(account, 80, options=("--reputation-drop", "20")) == [""]
+    assert slide(account, None, None) == ["90-80", ""]
+
+
 def test_what_every_change_told_is_not_told_again(account: Account) -> None:
     assert slide(account, 86, options=("--every-change",)) == ["90-86"]
     assert slide(account, 83, 81) == ["", "86-81"]
