@@ -32,7 +32,6 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 HELO = re.compile(r"\b(?:helo|ehlo)[ =]+([^\s\];]*)", re.IGNORECASE)
-_PORT = re.compile(r"\bport=[0-9]+", re.IGNORECASE)
 
 
 class Hop(NamedTuple):
@@ -58,7 +57,7 @@ def hop_of(text: str) -> Hop:
         return Hop("", "")
     greeting = HELO.search(comments)
     helo = name_of(greeting[1] if greeting else said.strip().partition(" ")[0])
-    address = _address(_PORT.sub("", HELO.sub("", comments))) or _address(said)
+    address = _address(HELO.sub("", comments)) or _address(said)
     by = others[0][0].split()[:1] if others else []
     tells = greeting is not None or "[" in outside + comments
     is_outside = tells and is_public(address) and not _within(f"{said} {comments}", by)

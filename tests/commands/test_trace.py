@@ -179,6 +179,7 @@ def test_whatever_form_it_was_saved_in(world: World, tmp_path: Path, form: str, 
         f"tx.yourdomain.com (host-{OURS}.isp.example [{OURS}])",
         f"tx.yourdomain.com (9.113.0.203.isp.example [{OURS}])",
         f"tx.yourdomain.com (203.0.113.9.isp.example {OURS})",
+        f"tx.yourdomain.com (203.0.113.9 [{OURS}])",
         f"tx.yourdomain.com (by.isp.example [{OURS}] (may be forged (by whomever)))",
     ],
 )
@@ -200,6 +201,7 @@ def test_the_address_and_the_helo_name_in_any_style(world: World, from_part: str
         f"[203.0.113.66] (helo=[IPv6:::ffff:{OURS}])",
         f"x ({OURS}.isp.example [203.0.113.66])",
         f"x ({OURS}-host.isp.example [203.0.113.66])",
+        f"x ({OURS} [203.0.113.66])",
         f"x (1{OURS} [203.0.113.66])",
         f"host.isp.example ([203.0.113.66]) by mx.receiver.example ([{OURS}])",
         f"host.isp.example (203.0.113.66)by mx.receiver.example ({OURS})",
@@ -248,6 +250,34 @@ def test_the_receivers_word_decides(world: World, spf: str) -> None:
     assert (ip, told.route, told.found) == ("ip_def456", "warning", ("203.0.113.66", OURS))
     ip, told = trace_text(world, received(*inner, foreign, "Received: by mx.receiver.example; now"))
     assert (ip, told.route) == (None, "fail")
+
+
+@pytest.mark.parametrize(
+    "spf",
+    [
+        f"fail (x: domain of y designates {OURS} z@b does not designate 203.0.113.66)",
+        f"fail (x: domain of y designates {OURS} as permitted sender) client-ip=203.0.113.66",
+        f"fail client-ip=203.0.113.66; envelope-from=client-ip={OURS}@b",
+        f'fail client-ip=203.0.113.66; envelope-from="; client-ip={OURS}"@b',
+    ],
+)
+def test_what_the_sender_wrote_into_the_receivers_word_does_not_count(
+    world: World, spf: str
+) -> None:
+    told = trace_text(world, received(f"Received-SPF: {spf}", "Received: by mx; now"))
+    assert (told[0], told[1].route, told[1].found) == (None, "fail", ("203.0.113.66",))
+
+
+@pytest.mark.parametrize("name", ["unknown", "host.isp.example", "mx.receiver.example.org"])
+def test_whoever_greets_with_the_receivers_name_is_still_not_the_receiver(
+    world: World, name: str
+) -> None:
+    line = f"Received: from mx.receiver.example ({name} [203.0.113.66]) by mx.receiver.example; now"
+    forged = f"Received-SPF: pass client-ip={OURS}; helo=tx.yourdomain.com"
+    told = trace_text(world, received(line, forged, from_ours()))[1]
+    assert (told.route, told.spf) == ("warning", "unknown")
+    inner = line.replace(name, "gateway.receiver.example")
+    assert trace_text(world, received(inner, forged, from_ours()))[1].route == "pass"
 
 
 def test_an_address_inside_the_receivers_network_is_not_its_word(world: World) -> None:

@@ -117,6 +117,10 @@ def test_servers_that_name_each_method_add_to_the_topmost_ones_word(world: World
         results("forged.mail.example; dkim=pass; spf=pass"),
     )
     assert verdicts(world, *said) == ("pass", "fail", "unknown")
+    below = results("spf.mail.example; spf=pass")  # as the sender may have written it
+    told = trace_text(world, received(results("dkim.mail.example; x=y"), from_ours(), below))[1]
+    assert (told.route, told.spf) == ("pass", "unknown")
+    assert verdicts(world, results("mx.example; x=y"), results("evil.example; spf=pass")) == UNKNOWN
 
 
 def test_what_is_below_the_receivers_own_line_is_not_its_word(world: World) -> None:
