@@ -39,6 +39,8 @@ def add(session: Session, wanted: Profile, *, make_default: bool, replacing: boo
     session.output.result(_entry(profile, default=is_default))
     session.output.note(f"Saved profile {profile.name} in {config_path(session.environ)}.")
     _warn_of_a_variable(session, profile.name)
+    which = "" if is_default else f" --profile {profile.name}"
+    session.output.next_step(f"`misar-ips list{which}` shows its IPs.")
 
 
 def entries(session: Session) -> list[ProfileEntry]:

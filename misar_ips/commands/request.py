@@ -34,6 +34,7 @@ def request(  # noqa: PLR0913 - what may be said of an order
         CancelledError: the answer was not yes; nothing was ordered.
     """
     from misar_ips.commands.check import warn_of_rdns
+    from misar_ips.commands.wait import tell_next_step
 
     output = session.output
     if asks and not (pool or rdns or wait) and output.questions.can_be_asked:
@@ -52,9 +53,12 @@ def request(  # noqa: PLR0913 - what may be said of an order
     if wait:
         tell(message)
         output.result(_provisioned(session, requested.ip.id), brief=True)
+        tell_next_step(session, requested.ip.id, "provisioned")
     else:
         output.result(ChangedIP(requested.ip))
         tell(message)
+        go_on = session.command_for("wait", requested.ip.id, "--for", "provisioned")
+        output.next_step(f"`{go_on}` waits for it.")
 
 
 def _provisioned(session: Session, ip_id: str) -> IPDetails:

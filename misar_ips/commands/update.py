@@ -58,6 +58,7 @@ def update(  # noqa: PLR0913 - one for each option
     _tell(session.output, before, updated, changes)
     if waits:
         session.output.result(_confirmed(session, updated.id, nameservers), brief=True)
+    session.output.next_step(_next_step(session, updated.id, changes, waited=waits))
 
 
 def _confirmed(session: Session, ip_id: str, nameservers: Sequence[Nameserver]) -> IPDetails:
@@ -128,6 +129,17 @@ def _tell(
         return
     told = [_change(before, name, value) for name, value in changes.items()]
     output.note(f"Updated {updated.id}: {', '.join(told)}.")
+
+
+def _next_step(session: Session, ip_id: str, changes: Mapping[str, str], *, waited: bool) -> str:
+    if waited:
+        return f"`{session.command_for('check', ip_id)}` checks its DNS and more."
+    if "rdns" in changes:
+        return (
+            f"`{session.command_for('wait', ip_id, '--for', 'dns')}` waits until DNS confirms it."
+        )
+    command = session.command_for("list", "--pool", changes["pool"])
+    return f"`{command}` shows the IPs of its pool."
 
 
 def _change(before: DedicatedIP | None, name: str, value: str) -> str:

@@ -40,6 +40,16 @@ def wait(  # noqa: PLR0913, PLR0917 - one for each option
     else:
         details = wait_for(session, name, goal, timeout, interval)
     session.output.result(details, brief=True)
+    tell_next_step(session, details.ip.id, goal)
+
+
+def tell_next_step(session: Session, ip_id: str, goal: str) -> None:
+    """Tell people what to do with an IP that has reached the goal."""
+    if goal == "warmed":
+        what = f"`{session.command_for('list')}` shows what may be sent today."
+    else:
+        what = f"`{session.command_for('check', ip_id)}` checks its DNS and more."
+    session.output.next_step(what)
 
 
 def wait_for(
@@ -69,7 +79,8 @@ def wait_for(
             trouble = None
             details = details_of(seen, session.now())
             if _has_reached(seen, goal, session.now()):
-                shown.reached(seen.id)
+                elapsed = in_words(session.clock() - shown.began)
+                session.output.note(f"{seen.id} is {goal} after {elapsed}.")
                 return details
             _require_hope(seen, goal)
             if seen.warmup_status == "suspended":
@@ -89,7 +100,7 @@ class _Waiting:
         self.name = name
         self._session = session
         self._goal = goal
-        self._began = session.clock()
+        self.began = session.clock()
         self._details: IPDetails | None = None
         self._noticed = ""
         self.place = session.output.in_place(self._draw, delay=1.0)
@@ -111,19 +122,13 @@ class _Waiting:
             self._session.output.warning(text)
         self._noticed = text
 
-    def reached(self, ip_id: str) -> None:
-        """Say that it is there."""
-        if not self.place.is_there:
-            elapsed = in_words(self._session.clock() - self._began)
-            self._session.output.note(f"{ip_id} is {self._goal} after {elapsed}.")
-
     def _draw(self, now: datetime, width: int) -> Lines:
         from misar_ips.output.drawing import notice_line
         from misar_ips.output.ip_details import waited
 
         if self._details is None:
             return notice_line(self._session.waits.current, width)
-        elapsed = self._session.clock() - self._began
+        elapsed = self._session.clock() - self.began
         return waited(self._details, self._goal, elapsed, now, width)
 
 

@@ -29,7 +29,6 @@ _CODES = {
     "red": "31",
     "green": "32",
     "yellow": "33",
-    "blue": "34",
     "cyan": "36",
 }
 
@@ -47,7 +46,7 @@ Saving: TypeAlias = "tuple[str, Column | int | None]"
 least, or by doing without."""
 
 STATUS_STYLES = {
-    "not_started": "blue",
+    "not_started": "cyan",
     "warming": "yellow",
     "warmed": "green",
     "suspended": "bold red",

@@ -140,9 +140,17 @@ def _settings(ip: DedicatedIP, now: datetime, unknown: str) -> list[tuple[str, s
         ("rDNS", plain(ip.rdns or unknown)),
         ("Pool", plain(ip.pool or unknown)),
         ("Created", _when(ip.created_at, now)),
-        ("Provisioned", _when(ip.provisioned_at, now)),
+        ("Provisioned", _when(ip.provisioned_at, now) or _expected(ip, now)),
         ("Today's limit", limit),
     ]
+
+
+def _expected(ip: DedicatedIP, now: datetime) -> str:
+    """Return by when an IP is provisioned, where it surely is not yet."""
+    by = provisioned_by(ip)
+    if by is None or by < now or not ip.may_be_new:
+        return ""
+    return f"not yet, expected by {by:%Y-%m-%d %H:%M} UTC"
 
 
 def _when(time: datetime | None, now: datetime) -> str:

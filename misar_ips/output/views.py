@@ -31,11 +31,16 @@ if TYPE_CHECKING:
 _FINDING_WIDTH = 17  # cells before what is said of a finding: mark, name, gap
 
 
-def view_of(value: Result, now: datetime, width: int) -> Lines:
-    """Return what a terminal of that width shows of a command's result."""
-    if isinstance(value, IPDetails):
-        from misar_ips.output.ip_details import ip_details
+def view_of(value: Result, now: datetime, width: int, *, brief: bool = False) -> Lines:
+    """Return what a terminal of that width shows of a command's result.
 
+    ``brief``: of an IP its id, address and status.
+    """
+    if isinstance(value, IPDetails):
+        from misar_ips.output.ip_details import heading, ip_details
+
+        if brief:
+            return Lines(heading(value.ip, width, value.warm_up))
         return ip_details(value, now, width)
     values = value if isinstance(value, Sequence) else [value]
     if listed := [each for each in values if isinstance(each, IPDetails)]:

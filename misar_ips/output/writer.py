@@ -74,15 +74,14 @@ class Output:
     def result(self, value: Result, *, empty: str | None = None, brief: bool = False) -> None:
         """Write a command's result; where it is empty and not JSON, say so with ``empty``.
 
-        ``brief``: where the output is not a terminal, one line for an IP, and not one for each of
-        its fields.
+        ``brief``: one line for an IP, and not all that is known of it.
         """
         if self.json:
             self.stdout.write(self._json(value))
         elif empty and not value:
             self.note(empty)
         elif self.is_for_people:
-            self.stdout.write(self._drawn(value))
+            self.stdout.write(self._drawn(value, brief=brief))
         else:
             self.stdout.write(_tabbed(value, brief=brief))
 
@@ -136,6 +135,11 @@ class Output:
         if not self.json:
             told = with_profile(one_line(text), self.profile)
             self._tell(f"{self.stderr.folded(told)}\n")
+
+    def next_step(self, text: str) -> None:
+        """Tell people what they may want to do now; a script knows."""
+        if self.is_for_people:
+            self.note(text)
 
     def warning(self, text: str) -> None:
         """Tell of something that may become trouble."""
@@ -195,11 +199,11 @@ class Output:
             return _dump([each.to_json() for each in value], indent)
         return _dump(value.to_json(), indent)
 
-    def _drawn(self, value: Result) -> str:
+    def _drawn(self, value: Result, *, brief: bool) -> str:
         from misar_ips.output.drawing import as_text
         from misar_ips.output.views import view_of
 
-        view = view_of(value, self._now(), self.stdout.width)
+        view = view_of(value, self._now(), self.stdout.width, brief=brief)
         return as_text(view, coloured=self.stdout.has_colour)
 
     def _alert(self, label: str, text: str) -> None:

@@ -51,7 +51,7 @@ def test_add_on_a_terminal(keyless: World) -> None:
     assert ran == Ran(
         0,
         f"PROFILE  DEFAULT  KEY            BASE URL\nwork     yes      {SHOWN}  {DEFAULT_URL}\n",
-        saved(keyless, "work"),
+        f"{saved(keyless, 'work')}`misar-ips list` shows its IPs.\n",
     )
 
 

@@ -110,7 +110,7 @@ def test_colours_tell_the_status_of_an_ip(world: World) -> None:
         "\x1b[2mID       \x1b[0m  \x1b[2mADDRESS       \x1b[0m  \x1b[2mRDNS         \x1b[0m  "
         "\x1b[2mPOOL         \x1b[0m  \x1b[2mSTATUS     \x1b[0m  \x1b[2mWARM-UP\x1b[0m"
     )
-    styles = {"33": "warming", "32": "warmed", "1;31": "suspended !", "34": "not_started"}
+    styles = {"33": "warming", "32": "warmed", "1;31": "suspended !", "36": "not_started"}
     bars = ("███░░  62%", "█████ 100%", "█▉░░░  38%", "░░░░░   0%")
     assert [row.split("  \x1b[", 1)[1] for row in rows] == [
         f"{style}m{status:<11}\x1b[0m  \x1b[{style}m{bar}\x1b[0m"

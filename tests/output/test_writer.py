@@ -173,7 +173,7 @@ def test_a_hint_made_of_the_servers_words_is_inert(world: World) -> None:
 def test_what_the_server_says_of_a_success_is_inert(world: World) -> None:
     body = {"ips": [], "ip": {"id": "ip_1"}, "message": HOSTILE}
     ran = answering(world, 200, body).run("request", terminal="out err")
-    assert ran.stderr == f"{HOSTILE_ON_ONE_LINE}\n"
+    assert ran.stderr.startswith(f"{HOSTILE_ON_ONE_LINE}\n`misar-ips wait ip_1 ")
 
 
 def test_with_json_stderr_is_json_lines_and_the_error_the_last(world: World) -> None:

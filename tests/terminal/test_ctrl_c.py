@@ -137,6 +137,7 @@ def test_a_key_is_typed_unseen(
 PROFILE  DEFAULT  KEY            BASE URL
 work     yes      msk_5ec2e75e…  {server.base_url}
 Saved profile work in {tmp_path}/misar-ips/config.toml.
+`misar-ips list` shows its IPs.
 """,
     )
     assert run_process("list", environ=environ).code == 0

@@ -121,7 +121,7 @@ def test_ctrl_z_at_the_hidden_prompt_turns_the_echo_on_and_fg_asks_again(
     run.press(f"{KEY}\r")
     code, shown = run.end()
     assert (code, KEY in shown) == (0, False)
-    assert shown.endswith(f"Saved profile work in {tmp_path}/misar-ips/config.toml.\n")
+    assert f"\nSaved profile work in {tmp_path}/misar-ips/config.toml.\n" in shown
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
