@@ -72,6 +72,7 @@ class MisarError(Exception):
     code: ClassVar[str] = "internal_error"
     exit_code: ExitCode = ExitCode.FAILED
     maybe_applied: bool = False
+    _facts: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         self.message = without_keys(message)
@@ -94,11 +95,8 @@ class MisarError(Exception):
 
     def to_json(self) -> dict[str, object]:
         """Return the value of ``error`` in ``--json`` output; unknown facts are left out."""
-        facts = {"code": self.code, "message": self.message, "hint": self.hint, **self._facts()}
+        facts = {name: getattr(self, name) for name in ("code", "message", "hint", *self._facts)}
         return {name: value for name, value in facts.items() if value is not None}
-
-    def _facts(self) -> dict[str, object]:
-        return {}
 
 
 class UsageError(MisarError):
@@ -153,6 +151,7 @@ class APIError(MisarError):
     """
 
     code = "api_error"
+    _facts = ("status", "details", "retry_after", "plan", "upgrade_url")
 
     def __init__(  # noqa: PLR0913 - one argument for each fact that scripts are promised
         self,
@@ -173,15 +172,6 @@ class APIError(MisarError):
         self.retry_after = retry_after
         self.plan = plan
         self.upgrade_url = upgrade_url
-
-    def _facts(self) -> dict[str, object]:
-        return {
-            "status": self.status,
-            "details": self.details,
-            "retry_after": self.retry_after,
-            "plan": self.plan,
-            "upgrade_url": self.upgrade_url,
-        }
 
 
 class InvalidResponseError(APIError):

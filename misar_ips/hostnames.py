@@ -1,6 +1,7 @@
 """Host names, blocklists' zones and addresses: which are valid, usable, the same, or generic.
 
-What a user names ends up in DNS, so it is validated here before anything is sent.
+What a user names ends up in DNS, so it is validated here before anything is sent. What a function
+called ``validate_…`` can't let pass is a UsageError.
 """
 
 from __future__ import annotations
@@ -50,11 +51,7 @@ def canonical_hostname(text: str | None) -> str | None:
 
 
 def validate_hostname(text: str) -> str:
-    """Return the hostname for a PTR record, a Unicode one in its A-label form.
-
-    Raises:
-        UsageError: it is not a valid one.
-    """
+    """Return the hostname for a PTR record, a Unicode one in its A-label form."""
     name = text if text.isascii() else _a_label_form(text)
     if problem := _problem_with(name):
         raise _no_hostname(text, problem)
@@ -120,20 +117,12 @@ def _has_octets(text: str, octets: Sequence[int]) -> bool:
 
 
 def validate_domain(text: str) -> str:
-    """Return a domain in small letters and A-labels, without a trailing dot.
-
-    Raises:
-        UsageError: it is not a valid one.
-    """
+    """Return a domain in small letters and A-labels, without a trailing dot."""
     return validate_hostname(text.removesuffix(".")).lower()
 
 
 def validate_zone(text: str) -> str:
-    """Return a blocklist's zone, in small letters and without a trailing dot.
-
-    Raises:
-        UsageError: it is not a name, or too long for an address in front of it.
-    """
+    """Return a blocklist's zone, in small letters and without a trailing dot."""
     zone = validate_domain(text)
     if len(zone) > _LONGEST_ZONE:
         raise UsageError(f"`{zone}` is too long a name for a blocklist.")
