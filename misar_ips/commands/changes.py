@@ -123,7 +123,7 @@ def _known(ip: DedicatedIP, checks: Iterable[Check], old: Known, watched: Watche
     fields = {**old["fields"], **_facts(ip)}
     score, highest = fields.get("reputation_score"), old["reputation"]
     if score is not None:
-        is_told = _has_fallen(highest, score, watched)
+        is_told = watched.every_change or _has_fallen(highest, score, watched)
         highest = score if highest is None or is_told else max(highest, score)
     statuses = {each.name: each.status for each in checks if each.status in (PASS, FAIL)}
     return {"fields": fields, "reputation": highest, "checks": {**old["checks"], **statuses}}
