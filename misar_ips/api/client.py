@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
     from datetime import datetime
-    from types import TracebackType
 
     import httpx
 
@@ -95,8 +94,8 @@ class Client:
             sleep=sleep,
             clock=clock,
             jitter=jitter,
-            log=log or _keep_silent,
-            waiting=waiting or _wait_in_silence,
+            log=log or (lambda _line: None),
+            waiting=waiting or (lambda _text, _seconds: nullcontext()),
         )
 
     def __repr__(self) -> str:
@@ -105,12 +104,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -404,11 +398,3 @@ def _unknown_change(lost: MisarError, ip_id: str) -> OutcomeUnknownError:
         f"{lost.message} It may have been carried out all the same.",
         hint=f"`misar-ips show {shlex.quote(ip_id)}` tells, once the server can be reached.",
     )
-
-
-def _keep_silent(_line: str) -> None:
-    pass
-
-
-def _wait_in_silence(_text: str, _seconds: float | None) -> AbstractContextManager[object]:
-    return nullcontext()

@@ -19,7 +19,6 @@ from misar_ips.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
 CONNECT_TIMEOUT = 5.0  # seconds
 _PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -123,12 +122,7 @@ class Deadline:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self._stop()
 
     def watch(self, event: str, info: dict[str, Any]) -> None:

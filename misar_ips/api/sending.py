@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from datetime import datetime
+    from typing import TypeAlias
+
+    Body: TypeAlias = dict[str, str] | None
 
 _TRIES = 4
 _FIRST_WAIT = 0.5  # seconds; the back-off doubles it from try to try
@@ -99,13 +102,7 @@ class Sender:
             http.close()
 
     def send(
-        self,
-        method: str,
-        path: str,
-        body: dict[str, str] | None = None,
-        *,
-        what: str,
-        patience: float = math.inf,
+        self, method: str, path: str, body: Body = None, *, what: str, patience: float = math.inf
     ) -> Reply:
         """Send a request until there is an answer to keep; return it, success or failure.
 
@@ -118,9 +115,9 @@ class Sender:
         give_up_at = self._clock() + patience
         maybe_applied = False
         for tried in count(1):
-            left = give_up_at - self._clock()
             try:
                 with self._waiting(f"Waiting for {self._way.host} to {what}", None):
+                    left = give_up_at - self._clock()
                     reply = self.attempt(method, path, body, what=what, tried=tried, patience=left)
                 reply = reply._replace(maybe_applied=maybe_applied)
             except NetworkError as error:
@@ -144,7 +141,7 @@ class Sender:
         self,
         method: str,
         path: str,
-        body: dict[str, str] | None = None,
+        body: Body = None,
         *,
         what: str,
         tried: int = 1,
@@ -170,7 +167,7 @@ class Sender:
         self,
         method: str,
         url: str,
-        body: dict[str, str] | None,
+        body: Body,
         what: str,
         tried: int,
         patience: float,
