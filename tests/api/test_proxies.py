@@ -252,7 +252,7 @@ class TestOrders:
     ) -> None:
         with (
             Listener(Tunnel(tls, NO_IPS), reply(status=407)) as proxy,
-            pytest.raises(ProxyError, match="^Could not order an IP: ") as caught,
+            pytest.raises(ProxyError, match=r"^Could not order an IP: ") as caught,
         ):
             through(proxy).request()
 
