@@ -76,25 +76,38 @@ def read_body(content: bytes, hide: Callable[[str], str]) -> tuple[Any, str | No
     if not content.strip():
         return None, None
     try:
-        value = json.loads(content, parse_constant=_refuse, parse_float=_finite)
-        text = content.decode(errors="replace")
-        return value if hide(text) == text else _hidden(value, hide, _DEEPEST), None
+        text = content.decode(json.detect_encoding(content), "surrogatepass")
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        if _is_too_deep(value):
+            return None, _NO_JSON
+        return value if hide(text) == text else _hidden(value, hide), None
     except (ValueError, RecursionError):
         if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
             return None, PAGE
         return hide(_plain_text(content)) or None, _NO_JSON
 
 
-def _hidden(value: Any, hide: Callable[[str], str], depth: int) -> Any:  # noqa: ANN401
+def _is_too_deep(value: object) -> bool:
+    """Return whether objects and lists are within one another deeper than anybody means."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        containers = [each for each in level if isinstance(each, dict | list)]
+        level = [
+            inner
+            for each in containers
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _hidden(value: Any, hide: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, str):
         return hide(value)
-    if not isinstance(value, list | dict):
-        return value
-    if depth == 0:
-        raise ValueError("it is nested too deep")
     if isinstance(value, list):
-        return [_hidden(each, hide, depth - 1) for each in value]
-    return {hide(name): _hidden(each, hide, depth - 1) for name, each in value.items()}
+        return [_hidden(each, hide) for each in value]
+    if isinstance(value, dict):
+        return {hide(name): _hidden(each, hide) for name, each in value.items()}
+    return value
 
 
 def _plain_text(content: bytes) -> str:

@@ -162,6 +162,14 @@ class TestTheKey:
             "details": {"k": "msk_5ec2e75e…"},
         }
 
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+    def test_it_is_hidden_in_every_encoding_that_json_has(
+        self, answered: Answered, encoding: str
+    ) -> None:
+        body = json.dumps([{"id": "ip_1", "rdns": KEY}]).encode(encoding)
+
+        assert answered(raw(body)).list() == (DedicatedIP("ip_1", rdns="msk_5ec2e75e…"),)
+
     @pytest.mark.parametrize(("length", "shown"), [(7, "k" * 7), (8, "…")])
     def test_one_as_short_as_a_word_changes_no_reply(self, length: int, shown: str) -> None:
         key = "k" * length

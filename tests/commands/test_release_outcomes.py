@@ -225,5 +225,5 @@ def test_a_failure_keeps_its_exit_code_where_nobody_reads_the_result(
     assert done.returncode == 6
     assert done.stderr == (
         "Error: Could not read ip_nosuch: Dedicated IP not found (HTTP 404)."
-        " `misar-ips list` shows the IPs of this account.\n"
+        " `misar-ips list --profile demo` shows the IPs of this account.\n"
     )
