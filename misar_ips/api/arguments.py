@@ -1,6 +1,7 @@
 """What a caller may name of the API: an IP's id, a pool, settings, a field of the list.
 
-Ids end up in URLs, so each is validated here before anything is sent.
+Ids end up in URLs, so each is validated here before anything is sent. What a function called
+``validate_…`` can't let pass is a UsageError.
 """
 
 from __future__ import annotations
@@ -34,15 +35,10 @@ _LONGEST_ID = 1000  # characters; a URL that is much longer can't be sent
 
 
 def validate_id(text: str) -> str:
-    """Return the id, if it can be one path segment once percent-encoded.
-
-    Raises:
-        UsageError: it is empty, ``.`` or ``..``, holds control characters or broken text, or is
-            an API key, which servers would log with the path.
-    """
+    """Return the id, if it can be one path segment once percent-encoded."""
     if not text:
         raise UsageError("The IP's id is empty.", hint=_SEE_IDS)
-    if holds_key(text):
+    if holds_key(text):  # which servers would log with the path
         raise UsageError(f"{text} is an API key, not an IP's id.", hint=_SEE_IDS)
     if text in {".", ".."}:
         raise UsageError(f"`{text}` is not an IP's id.", hint=_SEE_IDS)
@@ -62,12 +58,8 @@ def is_usable_id(text: str) -> bool:
 
 
 def validate_pool(text: str) -> str:
-    """Return the pool's name, if there is one.
-
-    Raises:
-        UsageError: it is empty or can't be sent, or an API key, which everybody would see.
-    """
-    if holds_key(text):
+    """Return the pool's name, if there is one that can be sent."""
+    if holds_key(text):  # which everybody would see
         raise UsageError(f"{text} is an API key, not a pool.")
     if not text.strip() or not text.isprintable():
         raise UsageError(
@@ -78,22 +70,14 @@ def validate_pool(text: str) -> str:
 
 
 def validate_goal(text: str) -> str:
-    """Return what is to be waited for.
-
-    Raises:
-        UsageError: an IP never gets there.
-    """
+    """Return what is to be waited for, if an IP can get there."""
     if text not in GOALS:
         raise UsageError(f"`{text}` can't be waited for.", hint=f"Goals: {', '.join(GOALS)}.")
     return text
 
 
 def validate_settings(pool: str | None, rdns: str | None) -> dict[str, str]:
-    """Return the settings that were given, checked, under the API's names.
-
-    Raises:
-        UsageError: one of them can't be sent.
-    """
+    """Return the settings that were given, checked, under the API's names."""
     settings = {}
     if pool is not None:
         settings["pool"] = validate_pool(pool)
@@ -103,11 +87,7 @@ def validate_settings(pool: str | None, rdns: str | None) -> dict[str, str]:
 
 
 def validate_changes(pool: str | None, rdns: str | None) -> dict[str, str]:
-    """Return the settings to change, checked, under the API's names.
-
-    Raises:
-        UsageError: one of them can't be sent, or there is none.
-    """
+    """Return the settings to change, at least one, checked, under the API's names."""
     changes = validate_settings(pool, rdns)
     if not changes:
         raise UsageError("Nothing to change was given.", hint="Give --pool, --rdns or both.")
@@ -140,11 +120,7 @@ def _is_same(actual: str | None, wanted: str) -> bool:
 
 
 def validate_score(text: str) -> float:
-    """Return a reputation score, whose scale the reference does not tell.
-
-    Raises:
-        UsageError: it is not a number of 0 or more.
-    """
+    """Return a reputation score, 0 or more; the reference does not tell its scale."""
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
         raise UsageError(f"`{text}` is not a reputation score; write a number such as 80.")
     return float(text)
@@ -155,11 +131,7 @@ FIELDS = ("id", "address", "rdns", "pool", "warmup_status", "warmup_percent", "c
 
 
 def validate_field(text: str) -> str:
-    """Return the name of a field.
-
-    Raises:
-        UsageError: nothing can be sorted by that.
-    """
+    """Return the name of a field that can be sorted by."""
     if text not in FIELDS:
         raise UsageError(f"`{text}` can't be sorted by.", hint=f"Fields: {', '.join(FIELDS)}.")
     return text

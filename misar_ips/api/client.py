@@ -126,9 +126,7 @@ class Client:
         return self._sender.send("GET", COLLECTION, what=what, patience=patience).ips()
 
     def get(self, ip_id: str, *, patience: float = math.inf) -> DedicatedIP:
-        """Return one IP with all its details.
-
-        ``patience`` is how many seconds it may take, retries included.
+        """Return one IP with all its details; ``patience`` as for the list.
 
         Raises:
             NotFoundError: the account has no such IP.
@@ -170,17 +168,6 @@ class Client:
                 hint=LIST_HINT,
             )
         return ip
-
-    def resolve(self, name: str) -> str:
-        """Return the id of an IP that is named by its id, its address or its rDNS name.
-
-        An id is not looked up.
-
-        Raises:
-            NotFoundError: the account has no IP with that address or name.
-            UsageError: several IPs have it.
-        """
-        return validate_id(name) if is_plain_id(name) else self.find(name).id
 
     def request(self, *, pool: str | None = None, rdns: str | None = None) -> RequestedIP:
         """Order an IP. The server's default pool is ``marketing``; ``rdns`` is a PTR hostname.

@@ -6,15 +6,15 @@ None, because one odd field must not hide an IP from its owner; ``raw`` keeps wh
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from misar_ips.api.json_values import FIRST_YEAR, number_of, text_of, time_of, whole_of
 from misar_ips.api.statuses import BEFORE_WARM_UP, CANNOT_SEND, LEAVING
+from misar_ips.hostnames import canonical_address, canonical_hostname
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from misar_ips.errors import MisarError
 
@@ -24,6 +24,15 @@ _OTHER_NAMES = {
     "warmup_status": ("status",),
 }
 """The reference's field names, and those that the vendor's own libraries use in their place."""
+
+_NUMERIC = (int, float, str)
+"""What a number may come as. A tuple: `int | float | str` would be made anew for each value."""
+
+_LARGEST_NUMBER = 10**15
+"""Beyond this no count of messages is meant; floats would begin to lose whole numbers."""
+
+_FIRST_YEAR = 2000
+"""No date of an IP is older: year 1 and 1970 are what programs write for "never"."""
 
 _NO_PERCENT = (None, 0)  # a tuple: what was sent may be what no set can hold
 
@@ -74,17 +83,17 @@ class DedicatedIP(NamedTuple):
 
     def __eq__(self, other: object) -> bool:
         """Compare the facts, in whichever way they were sent."""
-        return isinstance(other, DedicatedIP) and self._facts == other._facts
+        return isinstance(other, DedicatedIP) and self[:-1] == other[:-1]
 
     def __ne__(self, other: object) -> bool:
         return not self == other  # a tuple's own would compare what was sent as well
 
     def __hash__(self) -> int:
-        return hash(self._facts)
+        return hash(self[:-1])
 
     def __repr__(self) -> str:
         """Return the facts, but not what was sent: that may hold anything."""
-        facts = zip(self._fields, self._facts, strict=False)
+        facts = zip(self._fields, self[:-1], strict=False)
         return f"DedicatedIP({', '.join(f'{name}={value!r}' for name, value in facts)})"
 
     @classmethod
@@ -123,14 +132,10 @@ class DedicatedIP(NamedTuple):
         return self.raw
 
     @property
-    def _facts(self) -> tuple[object, ...]:
-        return self[:-1]
-
-    @property
     def started_at(self) -> datetime | None:
         """When the warm-up began, by estimate where the server sends no ``warmup_start_date``."""
         times = (self.warmup_start_date, self.provisioned_at, self.created_at)
-        return next((time for time in times if time and time.year >= FIRST_YEAR), None)
+        return next((time for time in times if time and time.year >= _FIRST_YEAR), None)
 
     @property
     def can_send(self) -> bool:
@@ -184,8 +189,6 @@ class DedicatedIP(NamedTuple):
 
     def is_called(self, name: str) -> bool:
         """Return whether an address or hostname is the IP's, in whichever spelling."""
-        from misar_ips.hostnames import canonical_address, canonical_hostname
-
         address = canonical_address(name)
         if address is not None:
             return canonical_address(self.address) == address
@@ -240,6 +243,43 @@ class RequestedIP(NamedTuple):
 def whole_days(start: datetime | None, now: datetime) -> int | None:
     """Return the whole days from ``start`` to ``now``, 0 for a start in the future."""
     return None if start is None else max(0, (now - start).days)
+
+
+def text_of(value: object) -> str | None:
+    """Return a text that is not empty."""
+    return value if isinstance(value, str) and value else None
+
+
+def number_of(value: object, largest: float = _LARGEST_NUMBER) -> float | None:
+    """Return a number, also from text such as "62"; whole ones as int, to print as such."""
+    if not isinstance(value, _NUMERIC) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    if not abs(number) <= largest:  # written so that NaN fails as well
+        return None
+    return int(number) if number.is_integer() else number
+
+
+def whole_of(value: object) -> int | None:
+    """Return a whole number; a fraction is cut off."""
+    number = number_of(value)
+    return None if number is None else int(number)
+
+
+def time_of(value: object) -> datetime | None:
+    """Return an RFC 3339 time or date in UTC, which is meant where it names no zone."""
+    if not isinstance(value, str):
+        return None
+    try:
+        time = datetime.fromisoformat(value.upper())  # RFC 3339 allows a small t and z
+        if time.tzinfo is not UTC:  # it nearly always is, and a long list has many times
+            time = time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return time if time.year >= _FIRST_YEAR else None
 
 
 def _under_reference_names(value: dict[str, Any]) -> dict[str, Any]:

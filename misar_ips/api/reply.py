@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from sys import float_info
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from misar_ips.api.arguments import is_usable_id
@@ -27,7 +28,7 @@ from misar_ips.api.bodies import (
     words_in,
 )
 from misar_ips.api.credentials import DEFAULT_BASE_URL
-from misar_ips.api.models import DedicatedIP, IPList
+from misar_ips.api.models import DedicatedIP, IPList, number_of
 from misar_ips.errors import (
     APIError,
     ForbiddenError,
@@ -81,6 +82,9 @@ class Reply(NamedTuple):
     JSON. ``tried`` counts how often the request had been sent by then, ``maybe_applied`` tells
     whether one of the attempts before it may have been carried out. ``url`` was asked, and
     ``api_was_seen`` there before.
+
+    To read it raises the APIError that a failure means, and InvalidResponseError for what can't be
+    understood.
     """
 
     what: str
@@ -147,22 +151,14 @@ class Reply(NamedTuple):
         return first_text(self._field("message"))
 
     def check(self) -> None:
-        """Make sure that this is a success: any 2xx, unless its body says otherwise.
-
-        Raises:
-            APIError: it is a failure; InvalidResponseError where its body can't be understood.
-        """
+        """Make sure that this is a success: any 2xx, unless its body says otherwise."""
         if self._is_2xx and self.unreadable is not None:
             raise self.invalid(self.unreadable)
         if not self._is_2xx or self._field("success") is False:
             raise self._failure()
 
     def ips(self) -> IPList:
-        """Return the IPs of a list, and what it says of how many there are.
-
-        Raises:
-            APIError: it is a failure; InvalidResponseError where it holds no list of IPs.
-        """
+        """Return the IPs of a list, and what it says of how many there are."""
         self.check()
         found = find_list(self.body)
         if found is None:
@@ -170,11 +166,7 @@ class Reply(NamedTuple):
         return IPList(map(self._ip, found), total=total_in(self.body), has_more=self._has_more())
 
     def ip_called(self, ip_id: str) -> DedicatedIP:
-        """Return the one IP that was asked for by its id.
-
-        Raises:
-            APIError: it is a failure; InvalidResponseError where it tells of no IP, or of another.
-        """
+        """Return the one IP that was asked for by its id."""
         ip = self.ip()
         if ip is None:
             raise self.invalid("the answer has no IP in it")
@@ -183,11 +175,7 @@ class Reply(NamedTuple):
         return ip
 
     def new_ip(self, known: Container[str]) -> DedicatedIP:
-        """Return the IP that an order brought, which is none of the ``known`` ids.
-
-        Raises:
-            APIError: it is a failure; InvalidResponseError where it tells of no new IP.
-        """
+        """Return the IP that an order brought, which is none of the ``known`` ids."""
         ip = self.ip()
         if ip is None:
             raise self.invalid(self._answer_without_ip())
@@ -198,11 +186,7 @@ class Reply(NamedTuple):
         return ip
 
     def ip(self) -> DedicatedIP | None:
-        """Return the one IP that it tells of, None for a success that tells of none.
-
-        Raises:
-            APIError: it is a failure; InvalidResponseError where it can't be understood.
-        """
+        """Return the one IP that it tells of, None for a success that tells of none."""
         self.check()
         found = find_ip(self.body)
         return None if found is None else self._ip(found)
@@ -329,13 +313,8 @@ class Reply(NamedTuple):
 
 
 def _seconds(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        seconds = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return seconds if 0 <= seconds < math.inf else None
+    seconds = number_of(value, largest=float_info.max)
+    return None if seconds is None or seconds < 0 else float(seconds)
 
 
 def _http_date(text: str) -> datetime | None:

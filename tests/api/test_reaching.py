@@ -193,7 +193,7 @@ class TestIds:
     ) -> None:
         for attempt in (
             partial(client.get, ip_id),
-            partial(client.resolve, ip_id),
+            partial(client.find, ip_id),
             partial(client.update, ip_id, pool="cold"),
             partial(client.release, ip_id),
         ):

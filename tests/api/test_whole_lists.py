@@ -126,7 +126,7 @@ class TestNames:
     def test_however_it_is_spelt(self, answered: Answered, has: dict[str, str], name: str) -> None:
         ip = {"id": "ip_6", **has}
 
-        assert answered(answer([OTHER, ip]), answer({"ip": ip})).resolve(name) == "ip_6"
+        assert answered(answer([OTHER, ip]), answer({"ip": ip})).find(name).id == "ip_6"
 
     def test_an_id_that_is_listed_wins(self, answered: Answered, asked: list[str]) -> None:
         odd = {"id": "198.51.100.42", "address": "192.0.2.1"}
