@@ -177,11 +177,9 @@ class Session:
 
     def jitter(self) -> float:
         """Return a number from 0 to 1 by chance."""
-        if self._jitter is not None:
-            return self._jitter()
-        import random  # takes its time to load
+        from random import random  # takes its time to load
 
-        return random.random()  # noqa: S311 - it spreads waits, and guards no secret
+        return (self._jitter or random)()
 
     def command_for(self, *arguments: str) -> str:
         """Return a command line that does something with the same profile as this one."""

@@ -1,4 +1,8 @@
-"""Where the key comes from: the configuration file and the environment, as one Profile."""
+"""Where the key comes from: the configuration file and the environment, as one Profile.
+
+Where the file is broken or can't be used, whatever reads or changes it raises ConfigError. Then it
+is as it was.
+"""
 
 from __future__ import annotations
 
@@ -57,16 +61,6 @@ def choose_profile(
     return file.profile(name, f"{source}, {file.path}", _ignored_base_url(environ))
 
 
-def read_profiles(environ: Environ) -> tuple[list[Profile], str | None]:
-    """Return the file's profiles in its order, and the name of the one used by default.
-
-    Raises:
-        ConfigError: the file or a profile in it is broken.
-    """
-    file = read_config(environ)
-    return file.all_profiles(), file.default
-
-
 def validate_free(environ: Environ, name: str, *, replacing: bool) -> None:
     """Make sure that a profile may be saved under a name.
 
@@ -101,8 +95,7 @@ def save_profile(
     that a second one does not leave the choice open.
 
     Raises:
-        ConfigError: there is one of that name and it is not to be replaced, or the file can't be
-            read, parsed or written; it is untouched then.
+        ConfigError: there is one of that name and it is not to be replaced.
     """
     with edited(config_path(environ)) as file:
         validate_free(environ, profile.name, replacing=replacing)
@@ -115,22 +108,14 @@ def save_profile(
 
 
 def set_default_profile(environ: Environ, name: str) -> None:
-    """Make a profile the one that is used where nothing else is said.
-
-    Raises:
-        ConfigError: no such profile, or the file can't be read, parsed or written.
-    """
+    """Make a profile, which must be there, the one that is used where nothing else is said."""
     with edited(config_path(environ)) as file:
         file.profile(name, "")
         file.table["default_profile"] = name
 
 
 def remove_profile(environ: Environ, name: str) -> bool:
-    """Take a profile out of the file, and return whether that leaves it without a default one.
-
-    Raises:
-        ConfigError: no such profile, or the file can't be read, parsed or written.
-    """
+    """Take a profile out of the file, and return whether that leaves it without a default one."""
     if name == DEMO:
         raise _reserved()
     with edited(config_path(environ)) as file:

@@ -126,12 +126,13 @@ def pools(context: typer.Context) -> Offers:
 
 def saved_profiles(context: typer.Context) -> Offers:
     """Offer the profiles of the configuration file."""
-    from misar_ips.config.profiles import read_profiles
+    from misar_ips.config.file import read_config
     from misar_ips.errors import ConfigError
 
     session: Session = context.obj
     try:
-        profiles, default = read_profiles(session.environ)
+        file = read_config(session.environ)
+        profiles, default = file.all_profiles(), file.default
     except ConfigError:
         return
     for profile in profiles:
