@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 README = Path(__file__).parent.parent / "README.md"
+TRACE_GUIDE = README.parent / "docs" / "trace.md"
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_MESSAGE = re.compile(r"^```eml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _EXAMPLE = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _REQUESTED_ID = re.compile(r"ip_[0-9a-f]{16}")  # a new IP's id is random
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -26,8 +28,13 @@ def examples(readme: str) -> list[tuple[str, str]]:
 
 
 def with_examples_run(readme: str, folder: Path) -> str:
-    """Return the README with what its examples print now; the emulator's state is in a folder."""
+    """Return the README, or a guide, with what its examples print now.
+
+    They are typed in a folder, which has the emulator's state and the message that a guide shows.
+    """
     environ = {"MISAR_IPS_EMULATOR_DB": str(folder / "db"), "HOME": str(folder)}
+    for message in _MESSAGE.findall(readme):
+        (folder / "received.eml").write_text(message, encoding="utf-8")
 
     def run(block: re.Match[str]) -> str:
         commands = [command for command, _ in _EXAMPLE.findall(block[1])]
@@ -38,7 +45,7 @@ def with_examples_run(readme: str, folder: Path) -> str:
 
 
 def typed(command: str, environ: Mapping[str, str]) -> str:
-    """Return what a terminal of 80 columns shows when the command is typed into bash."""
+    """Return what a terminal of 80 columns shows when the command is typed into bash at home."""
     shell = pexpect.spawn(
         "bash",
         ["-c", command],
@@ -50,6 +57,7 @@ def typed(command: str, environ: Mapping[str, str]) -> str:
             **environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         },
+        cwd=environ["HOME"],
         dimensions=(24, 80),
         encoding="utf-8",
         timeout=30,

@@ -1,4 +1,4 @@
-"""Write every file that is generated: completions, man page, pictures, the README's examples.
+"""Write every file that is generated: completions, man page, pictures, the examples.
 
 Run it from a checkout, in an environment with the tool and its `dev` extra, after anything that
 these show has changed:
@@ -14,20 +14,23 @@ from pathlib import Path
 from misar_ips.shell.scripts import SCRIPTS
 from scripts.man_page import man_page
 from scripts.pictures import PICTURES, picture
-from scripts.readme import README, with_examples_run
+from scripts.readme import README, TRACE_GUIDE, with_examples_run
 
 ROOT = Path(__file__).parent.parent
 
 
 def generated() -> dict[Path, str]:
     """Return each generated file's path in the repository and what belongs into it."""
-    with tempfile.TemporaryDirectory() as folder:
-        readme = with_examples_run(README.read_text(encoding="utf-8"), Path(folder))
+    texts = {}
+    for path in (README, TRACE_GUIDE):
+        with tempfile.TemporaryDirectory() as folder:
+            text = with_examples_run(path.read_text(encoding="utf-8"), Path(folder))
+        texts[path.relative_to(ROOT)] = text
     return {
         **{Path("completions", name): script for name, script in SCRIPTS.values()},
         Path("man", "misar-ips.1"): man_page(),
         **{Path("pictures", name): picture(*shown) for name, shown in PICTURES.items()},
-        Path("README.md"): readme,
+        **texts,
     }
 
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from scripts.readme import examples, with_examples_run
+from scripts.readme import TRACE_GUIDE, examples, with_examples_run
 from tests.commands.checked import with_ips
 from tests.commands.test_trace import MESSAGES, OURS, TX, from_ours, received
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import World
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "trace.md").read_text()
+GUIDE = TRACE_GUIDE.read_text()
 PASSED = f"""\
 gmail.eml  ip_def456  {OURS}  5 passed
   ✓ Route      {OURS} (ip_def456) handed it to its receiver, which says
@@ -247,12 +247,7 @@ def test_the_list_can_not_be_read(world: World) -> None:
 # The guide
 
 
-def test_the_guides_examples_print_what_it_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    [message] = re.findall(r"```eml\n(.*?)```", GUIDE, re.DOTALL)
-    (tmp_path / "received.eml").write_text(message)
-    monkeypatch.chdir(tmp_path)
+def test_the_guides_examples_print_what_it_says(tmp_path: Path) -> None:
     written = examples(GUIDE)
     assert len(written) == 4
     for example, run in zip(written, examples(with_examples_run(GUIDE, tmp_path)), strict=True):
