@@ -105,7 +105,7 @@ def test_every_commands_help_teaches(world: World, command: str) -> None:
     assert ran == world.run("help", *command.split())
     usage, sentence, *_ = ran.stdout.split("\n\n")
     assert usage.startswith(f"Usage: {' '.join(('misar-ips', *command.split()))} ")
-    assert usage.endswith("[OPTIONS]")
+    assert usage.endswith(("[OPTIONS]", "[OPTIONS] -- COMMAND..."))
     assert re.fullmatch(r"  [A-Z](.|\n)*\.", sentence)
     taught = sections(ran.stdout)
     assert 2 <= len(taught["Examples"]) <= 3
@@ -176,7 +176,7 @@ GROUPS_OF_HELP = {
     "profile": ["Commands", "Options"],
     "profile add": ["Arguments", "What is saved", "Options", "Common options"],
     "profile use": ["Arguments", "Options"],
-    "emulator serve": ["Where it is", "What it answers", "Options"],
+    "emulator serve": ["Where it is", "Its account", "What it answers", "Options"],
 }
 
 

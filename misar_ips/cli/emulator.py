@@ -14,8 +14,7 @@ app = typer.Typer(
 
 misar-ips emulator serve
 misar-ips emulator run -- ./order.sh
-misar-ips emulator advance 7d
-misar-ips emulator reset""",
+misar-ips emulator advance 7d""",
     rich_markup_mode=None,
     cls=HelpfulGroup,
 )
@@ -198,7 +197,11 @@ def advance(
     ],
     db: DatabaseOption = None,
 ) -> None:
-    """Move the emulator's clock on, and say what it shows then."""
+    """Move the emulator's clock on, and say what it shows then.
+
+    misar-ips emulator advance 24h
+    misar-ips emulator advance 28d
+    """
     from misar_ips.times import rfc3339
 
     now = context.obj.emulator_store(db).advance(parse_duration(duration))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import deque
 from email.utils import format_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -47,6 +48,7 @@ class Emulator:
     ``shape`` names one of SHAPES. ``rate_limit`` is in requests a minute a key (0: none),
     ``latency`` in seconds a request, and ``sleep`` is how they and a fault's seconds pass. ``tell``
     is called with each request once it was answered; ``read_duration`` reads a text such as 7d.
+    ``received`` holds method and raw path of the latest requests.
 
     Raises:
         UsageError: There is no such plan or shape, or a fault is malformed.
@@ -68,6 +70,7 @@ class Emulator:
         self.store = store
         self.faults = faults if isinstance(faults, Faults) else Faults(faults)
         self.requests = RequestLog(tell)
+        self.received: deque[tuple[str, str]] = deque(maxlen=10_000)
         self._plan = plan
         self._ip_limit = look_up("plan", plan, PLANS)
         self._shape = look_up("shape", shape, SHAPES)
@@ -75,11 +78,6 @@ class Emulator:
         self._latency = latency
         self._sleep = sleep
         self._control = Control(store, self.requests, read_duration)
-
-    @property
-    def received(self) -> list[tuple[str, str]]:
-        """Method and raw path of the latest requests."""
-        return [(each.method, each.path) for each in self.requests]
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         """Answer one request.
@@ -99,6 +97,7 @@ class Emulator:
             body=request.content,
             authorization=request.headers.get("Authorization", ""),
         ) as logged:
+            self.received.append((logged.method, logged.path))
             now = self.store.now()
             logged.time = f"{now:{TIME_FORMAT}}"
             exchange = Exchange(request, now, partial(self._answer, request), self._sleep)

@@ -165,7 +165,7 @@ def test_a_key_that_is_not_given(
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM"])
 def test_the_emulator_serves_until_it_is_stopped(start: Start, how: str) -> None:
-    run = start("emulator", "serve", "--port", "0")
+    run = start("emulator", "serve", "--port", "0", "--quiet")
     shown = run.wait_for("export MISARMAIL_BASE_URL=")
     base_url = shown.partition("\n")[0]
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/mail/v1", base_url)
