@@ -27,7 +27,7 @@ from misar_ips.api.credentials import (
 from misar_ips.api.finding import Order, is_plain_id, named
 from misar_ips.api.models import RequestedIP
 from misar_ips.api.reply import ABSENT_STATUSES, COLLECTION, LIST_HINT, SUPPORT_HINT
-from misar_ips.api.sending import Sender
+from misar_ips.api.sending import Request, Sender
 from misar_ips.errors import (
     APIError,
     MisarError,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 _MORE_LOOKS = 2  # at an IP that does not show its change yet, within five seconds
 _SECONDS_BETWEEN_LOOKS, _SECONDS_FOR_A_LOOK = 1.5, 1.0
+_LIST = Request("GET", COLLECTION, "list the dedicated IPs")
 _NO_ROUTE = {*ABSENT_STATUSES, HTTPStatus.METHOD_NOT_ALLOWED}
 NO_ROUTE_HINT = f"The API seems to have no way to release it. {SUPPORT_HINT}"
 
@@ -122,8 +123,7 @@ class Client:
         A server may list a part of them: ``is_whole`` of the result tells what it says of that.
         ``patience`` is how many seconds it may take, retries included.
         """
-        what = "list the dedicated IPs"
-        return self._sender.send("GET", COLLECTION, what=what, patience=patience).ips()
+        return self._sender.send(_LIST, patience=patience).ips()
 
     def get(self, ip_id: str, *, patience: float = math.inf) -> DedicatedIP:
         """Return one IP with all its details; ``patience`` as for the list.
@@ -185,7 +185,7 @@ class Client:
         is_sure = True
         with self._doubt_told("The order"):
             try:
-                reply = self._sender.send("POST", COLLECTION, settings, what="order an IP")
+                reply = self._sender.send(Request("POST", COLLECTION, "order an IP", settings))
                 ip = reply.new_ip({ip.id for ip in before})
                 message = reply.message or f"Ordered {ip.id}."
             except MisarError as lost:
@@ -254,13 +254,11 @@ class Client:
         Raises:
             NetworkError: there was none.
         """
-        what = "list the dedicated IPs"
-        return self._sender.attempt("GET", COLLECTION, what=what, patience=patience)
+        return self._sender.attempt(_LIST, patience=patience)
 
     def _get_briefly(self, ip_id: str, *, patience: float) -> DedicatedIP:
-        what = f"read {ip_id}"
-        reply = self._sender.attempt("GET", _path_of(ip_id), what=what, patience=patience)
-        return reply.ip_called(ip_id)
+        request = Request("GET", _path_of(ip_id), f"read {ip_id}")
+        return self._sender.attempt(request, patience=patience).ip_called(ip_id)
 
     def _ask(
         self,
@@ -276,8 +274,8 @@ class Client:
         Raises:
             APIError: the server knows no such IP because there is no API at the base URL.
         """
-        path, what = _path_of(ip_id), f"{what} {ip_id}"
-        reply = self._sender.send(method, path, settings, what=what, patience=patience)
+        request = Request(method, _path_of(ip_id), f"{what} {ip_id}", settings)
+        reply = self._sender.send(request, patience=patience)
         if reply.status in ABSENT_STATUSES and not self._sender.knows_the_api:
             with suppress(NetworkError):  # then the answer is all that is known
                 listed = self.probe(patience=patience)

@@ -119,11 +119,10 @@ class Deadline:
         kind = httpx.ReadTimeout if self.asked else httpx.ConnectTimeout
         return kind("timed out")
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_raised: object) -> None:
-        self._stop()
+    def close(self) -> None:
+        """Stop waiting."""
+        if self._timer is not None:
+            self._timer.cancel()
 
     def watch(self, event: str, info: dict[str, Any]) -> None:
         """Learn how the attempt gets on (httpx's extension ``trace``)."""
@@ -139,16 +138,12 @@ class Deadline:
                 self._start(CONNECT_TIMEOUT)
 
     def _start(self, seconds: float) -> None:
-        self._stop()
+        self.close()
         self.passed = False
         left = max(0.0, self._ends_at - time.monotonic())
         self._timer = threading.Timer(min(seconds, left), self._pass)
         self._timer.daemon = True
         self._timer.start()
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
 
     def _pass(self) -> None:
         self.passed = True

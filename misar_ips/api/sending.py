@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from http import HTTPStatus
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from datetime import datetime
-    from typing import TypeAlias
-
-    Body: TypeAlias = dict[str, str] | None
 
 _TRIES = 4
 _FIRST_WAIT = 0.5  # seconds; the back-off doubles it from try to try
@@ -56,6 +53,15 @@ CERTIFICATE_HINT = (
     "If a proxy of yours inspects TLS, name its certificate authority in SSL_CERT_FILE."
 )
 TRUST_HINT = "Name its certificate authority in SSL_CERT_FILE."
+
+
+class Request(NamedTuple):
+    """What is sent; ``what`` is what it is to do, as in "Could not …"."""
+
+    method: str
+    path: str
+    what: str
+    body: dict[str, str] | None = None
 
 
 class Sender:
@@ -101,9 +107,7 @@ class Sender:
         for http in self._opened:
             http.close()
 
-    def send(
-        self, method: str, path: str, body: Body = None, *, what: str, patience: float = math.inf
-    ) -> Reply:
+    def send(self, request: Request, *, patience: float = math.inf) -> Reply:
         """Send a request until there is an answer to keep; return it, success or failure.
 
         ``patience`` is how many seconds that may take; a wait that would be longer is not begun.
@@ -116,19 +120,19 @@ class Sender:
         maybe_applied = False
         for tried in count(1):
             try:
-                with self._waiting(f"Waiting for {self._way.host} to {what}", None):
+                with self._waiting(f"Waiting for {self._way.host} to {request.what}", None):
                     left = give_up_at - self._clock()
-                    reply = self.attempt(method, path, body, what=what, tried=tried, patience=left)
+                    reply = self.attempt(request, tried=tried, patience=left)
                 reply = reply._replace(maybe_applied=maybe_applied)
             except NetworkError as error:
                 maybe_applied = maybe_applied or error.maybe_applied
-                if not _is_worth_another_try(method, error) or tried == _TRIES:
+                if not _is_worth_another_try(request, error) or tried == _TRIES:
                     raise error.with_context(maybe_applied=maybe_applied) from error
                 wait, reason = self._back_off(tried), "No answer"
                 if wait >= give_up_at - self._clock():
                     raise
             else:
-                if not _is_worth_repeating(method, reply) or tried == _TRIES:
+                if not _is_worth_repeating(request, reply) or tried == _TRIES:
                     return reply
                 maybe_applied = maybe_applied or reply.status != HTTPStatus.TOO_MANY_REQUESTS
                 wait, reason = self._wait_after(reply), _reason_to_wait(reply)
@@ -137,16 +141,7 @@ class Sender:
             self._wait(wait, reason, tried, in_doubt=maybe_applied)
         raise AssertionError("count() never ends")
 
-    def attempt(  # noqa: PLR0913 - what is sent, and how
-        self,
-        method: str,
-        path: str,
-        body: Body = None,
-        *,
-        what: str,
-        tried: int = 1,
-        patience: float = math.inf,
-    ) -> Reply:
+    def attempt(self, request: Request, *, tried: int = 1, patience: float = math.inf) -> Reply:
         """Send a request once, and return its reply, a failure too.
 
         ``patience`` is how many seconds to wait for it, where that is less than the time-out.
@@ -157,40 +152,32 @@ class Sender:
         give_up_at = time.monotonic() + patience
         reply = None
         while reply is None:
-            left = give_up_at - time.monotonic()
-            reply = self._try(method, self._base_url + path, body, what, tried, left)
+            reply = self._try(request, tried, give_up_at - time.monotonic())
         self.server_time = reply.date or self.server_time
         self.knows_the_api = self.knows_the_api or reply.is_of_the_api
         return reply
 
-    def _try(  # noqa: PLR0913, PLR0917 - what is sent, and how
-        self,
-        method: str,
-        url: str,
-        body: Body,
-        what: str,
-        tried: int,
-        patience: float,
-    ) -> Reply | None:
+    def _try(self, request: Request, tried: int, patience: float) -> Reply | None:
         """Return the reply, None where the kept connection was closed: not a failure."""
-        started = time.monotonic()
+        method, path, what, body = request
+        url, started = self._base_url + path, time.monotonic()
         kept = self._kept.__dict__.pop("socket", None) if method == "GET" else None
         deadline = Deadline(self._timeout, patience, kept)
         seconds, to_connect = (min(limit, patience) for limit in (self._timeout, CONNECT_TIMEOUT))
         self.in_doubt = self.in_doubt or method != "GET"
         try:
-            with deadline, self._connection(method) as http:
-                request = http.build_request(
+            with closing(deadline), self._connection(method) as http:
+                built = http.build_request(
                     method,
                     url,
                     json=body,
                     timeout=httpx.Timeout(seconds, connect=to_connect),
                     extensions={"trace": deadline.watch},
                 )
-                with closing(http.send(request, stream=True)) as response:
+                with closing(http.send(built, stream=True)) as response:
                     reply = self._read(response, what, tried)
                 if deadline.passed:  # the cut may look like the end of the reply
-                    raise httpx.ReadTimeout("timed out", request=request)
+                    raise httpx.ReadTimeout("timed out", request=built)
         except httpx.RequestError as error:
             lost = deadline.error() if deadline.passed else error
             self._log_attempt(method, url, type(lost).__name__, started)
@@ -328,11 +315,11 @@ def _reason_to_wait(reply: Reply) -> str:
     return f"The server failed (HTTP {reply.status})"
 
 
-def _is_worth_another_try(method: str, error: NetworkError) -> bool:
-    return error.transient and (method != "POST" or not error.maybe_applied)
+def _is_worth_another_try(request: Request, error: NetworkError) -> bool:
+    return error.transient and (request.method != "POST" or not error.maybe_applied)
 
 
-def _is_worth_repeating(method: str, reply: Reply) -> bool:
+def _is_worth_repeating(request: Request, reply: Reply) -> bool:
     if reply.is_plan_refusal or reply.status not in _TRANSIENT_STATUSES:
         return False
-    return method != "POST" or reply.status == HTTPStatus.TOO_MANY_REQUESTS
+    return request.method != "POST" or reply.status == HTTPStatus.TOO_MANY_REQUESTS
