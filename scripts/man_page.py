@@ -1,18 +1,18 @@
-"""The man page, made of what `--help` is made of, and of the README's exit codes."""
+"""The man page, made of what `--help` is made of; what all commands share is in it once."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import typer
 
 from misar_ips.cli import whole_app
 from misar_ips.cli.help import (
+    COMMON,
     ENVIRONMENT,
     EXIT_CODES,
     examples,
-    groups,
     meaning,
     purpose,
     term,
@@ -22,29 +22,36 @@ from misar_ips.errors import ExitCode
 from misar_ips.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-Command = Any  # Typer's, of which it makes no public class
+_INDENT = 27  # columns; most terms and what they mean fit one line
+
+Command: TypeAlias = Any  # Typer's, of which it makes no public classes
+Parameter: TypeAlias = Any
 
 _DESCRIPTION = """\
 Lists, orders, changes and releases MisarMail's dedicated sending IPs, and shows how their warm-up
 goes. Results go to standard output: drawn for people on a terminal, tab-separated lines elsewhere,
 one JSON document with --json. Everything else goes to standard error.
 
-An IP is named by its id or by its address."""
+An IP is named by its id, its address or its rDNS name."""
 
 _HELP = {"-h, --help": "Show the help of the program, or of the command before it."}
+
+_COMMON = """\
+Every command that talks to the API takes these, after its name or before it."""
 
 _FILES = {
     "~/.config/misar-ips/config.toml": "Profiles, and which one is the default; on macOS in "
     "~/Library/Application Support/misar-ips.",
-    "~/.local/state/misar-ips/emulator.db": "What the emulator and the profile demo keep.",
+    "~/.local/state/misar-ips/": "What the emulator, the profile demo, and changes keep.",
 }
 
 
 def man_page() -> str:
     """Return misar-ips(1) in troff's man macros."""
     root: Command = typer.main.get_command(whole_app())
+    described: set[tuple[str, str]] = set()
     lines = [
         f'.TH MISAR\\-IPS 1 "" "misar\\-ips {__version__}" "User Commands"',
         ".SH NAME",
@@ -54,12 +61,14 @@ def man_page() -> str:
         "\\fICOMMAND\\fR [\\fIARGUMENT\\fR...] [\\fIOPTION\\fR...]",
         ".SH DESCRIPTION",
         *_paragraphs(_DESCRIPTION),
-        ".SH OPTIONS",
-        *_terms({**{term(each): meaning(each) for each in root.params}, **_HELP}),
         ".SH COMMANDS",
-        *(line for name, command in root.commands.items() for line in _command(name, command)),
+        *(line for name, each in root.commands.items() for line in _command(name, each, described)),
+        ".SH OPTIONS",
+        *_terms(_meanings(each for each in root.params if _panel(each) != COMMON)),
+        *_paragraphs(_COMMON),
+        *_terms({**_meanings(each for each in root.params if _panel(each) == COMMON), **_HELP}),
         ".SH EXIT STATUS",
-        *_terms({str(int(code)): EXIT_CODES[code] for code in ExitCode}),
+        *_terms({str(int(code)): EXIT_CODES[code] for code in ExitCode}, indent=5),
         ".SH ENVIRONMENT",
         *_terms(ENVIRONMENT),
         ".SH FILES",
@@ -68,35 +77,40 @@ def man_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _command(name: str, command: Command) -> Iterator[str]:
+def _command(name: str, command: Command, described: set[tuple[str, str]]) -> Iterator[str]:
+    """Return a command's section; what was ``described`` of another command is only named."""
     if hasattr(command, "commands"):
         for inner, each in command.commands.items():
-            yield from _command(f"{name} {inner}", each)
+            yield from _command(f"{name} {inner}", each, described)
         return
-    yield f".SS misar\\-ips {_escaped(' '.join((name, *usage(command))))}"
-    yield from _paragraphs(purpose(command))
-    yield from _groups(command)
-    yield from (".PP", ".I Examples:", ".PP", ".nf", ".RS 4")
-    yield from (_escaped(example) for example in examples(command))
-    yield from (".RE", ".fi")
-    if command.exit_codes:
-        yield from (".PP", ".I Exit codes of its own:")
-        own = {str(int(code)): EXIT_CODES[code] for code in command.exit_codes}
-        yield from _terms(own, indent=5)
+    yield f".SS {_escaped(' '.join((name, *usage(command))))}"
+    yield _escaped(purpose(command))
+    own = _meanings(
+        each for each in command.params if _panel(each) != COMMON and each.name != "help"
+    )
+    new = {term: what for term, what in own.items() if (term, what) not in described}
+    known = [_escaped(f"{term}.") for term in own if term not in new and term.startswith("-")]
+    described.update(own.items())
+    yield from _terms(new)
+    if known:
+        yield f"As above: {' '.join(known).replace('. ', ', ')}"
+    yield from (".nf", *(f"    {_escaped(example)}" for example in examples(command)[:2]), ".fi")
 
 
-def _groups(command: Command) -> Iterator[str]:
-    for name, parameters in groups(command.params).items():
-        yield from (".PP", f".I {name}:")
-        yield from _terms({term(each): meaning(each) for each in parameters})
+def _meanings(parameters: Iterable[Parameter]) -> dict[str, str]:
+    return {term(each): meaning(each) for each in parameters}
 
 
-def _terms(terms: dict[str, str], indent: int = 8) -> Iterator[str]:
+def _panel(parameter: Parameter) -> str | None:
+    return getattr(parameter, "rich_help_panel", None)
+
+
+def _terms(terms: Mapping[str, str], indent: int = _INDENT) -> Iterator[str]:
     """Return a list of terms, each with what it means, without blank lines between them."""
     yield ".PD 0"
     for name, what in terms.items():
-        yield from (f".TP {indent}", f".B {_escaped(name)}", _escaped(what))
-    yield ".PD"
+        yield from (f'.IP "\\fB{_escaped(name)}\\fR" {indent}', _escaped(what))
+    yield from (".PP", ".PD")
 
 
 def _paragraphs(text: str) -> list[str]:

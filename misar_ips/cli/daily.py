@@ -42,7 +42,7 @@ def limit_of_today(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show what may be sent today, by pool. Not known: what has gone, and when a day begins.
+    """Show how much may be sent today, by pool. The API does not tell how much has been sent.
 
     misar-ips limit
     misar-ips limit --pool marketing --total
@@ -62,7 +62,7 @@ def changes_since_last_run(
         float, typer.Option(metavar="N", help="Tell a reputation that fell by N or more.")
     ] = 5.0,
     every_change: Annotated[
-        bool, typer.Option("--every-change", help="Tell every field that is another one.")
+        bool, typer.Option("--every-change", help="Tell every field that has changed.")
     ] = False,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 12 where something has changed.")
@@ -99,7 +99,7 @@ def write_metrics(
     context: typer.Context,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.prom", help="Replace this file, not to standard output."),
+        typer.Option(metavar="FILE.prom", help="Replace this file instead of printing."),
     ] = None,
     dns: DNSOption = False,
     blocklists: BlocklistsOption = False,

@@ -52,7 +52,7 @@ FreezeOption = Annotated[
     bool,
     typer.Option(
         "--freeze",
-        help="Let its clock stand still but for `advance`.",
+        help="Stop its clock, but for `advance`.",
         rich_help_panel=_ANSWERS,
     ),
 ]
@@ -60,7 +60,7 @@ ShapeOption = Annotated[
     str,
     typer.Option(
         metavar="SHAPE",
-        help="Write IPs as reference or as sdk, the vendor's newer library.",
+        help="IPs' fields: reference or sdk.",
         rich_help_panel=_ANSWERS,
     ),
 ]
@@ -69,7 +69,7 @@ RateLimitOption = Annotated[
     typer.Option(
         min=0,
         metavar="N",
-        help="Requests a minute for each key; 0 for no limit.",
+        help="Requests a minute for each key; 0: any.",
         rich_help_panel=_ANSWERS,
     ),
 ]
@@ -77,15 +77,15 @@ LatencyOption = Annotated[
     str,
     typer.Option(
         metavar="DURATION",
-        help="Wait before each reply; a number is seconds.",
+        help="Wait before each reply, as 0.5 or 2s.",
         rich_help_panel=_ANSWERS,
     ),
 ]
 FaultOption = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="METHOD:KIND[:COUNT][@FIRST]",
-        help="Fail on demand, as docs/emulator.md explains; repeatable.",
+        metavar="FAULT",
+        help="Fail on demand, as POST:lost-reply:1; repeatable.",
         rich_help_panel=_ANSWERS,
     ),
 ]
@@ -170,7 +170,7 @@ def run(
         bool, typer.Option("--log", help="Write a line on stderr for each request.")
     ] = False,
 ) -> None:
-    """Run a command beside an emulator of its own, and end with its exit code.
+    """Run a command beside an emulator of its own. The exit code is the command's.
 
     misar-ips emulator run -- ./order.sh
     misar-ips emulator run --fault POST:lost-reply:1 -- npm test

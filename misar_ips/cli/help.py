@@ -42,7 +42,7 @@ EXIT_CODES = {
     ExitCode.NETWORK: "no connection, or it was lost",
     ExitCode.OUTCOME_UNKNOWN: "whether it was carried out is not known",
     ExitCode.WAIT_FAILED: "out of time, or it can't get there any more",
-    ExitCode.CHECK_FAILED: "check, trace or doctor found a problem, changes a change",
+    ExitCode.CHECK_FAILED: "a check failed, or changes --exit-code found a change",
     ExitCode.HANGUP: "stopped, because the terminal was closed",
     ExitCode.INTERRUPTED: "stopped by Ctrl-C",
     ExitCode.QUIT: "stopped by Ctrl-\\",
@@ -102,12 +102,12 @@ class _Helpful:
             _write_terms(formatter, name, terms)
 
     def format_epilog(self, ctx: Context, formatter: Formatter) -> None:
-        """Write its examples, and the exit codes that are its own: the program's are all."""
+        """Write its examples, and the exit codes that are its own."""
+        del ctx
         with formatter.section("Examples"):
             for example in examples(self):
                 formatter.write(f"  {example}\n")
-        codes = getattr(self, "exit_codes", EXIT_CODES if ctx.parent is None else ())
-        if codes:
+        if codes := getattr(self, "exit_codes", ()):
             _write_exit_codes(codes, formatter)
 
 

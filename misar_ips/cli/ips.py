@@ -72,7 +72,7 @@ InstallCompletionOption = Annotated[
         metavar="[SHELL]",
         callback=_set_up_completion,
         is_eager=True,
-        help="Install TAB completion for this shell, or the one in use.",
+        help="Install TAB completion for the shell in use.",
         autocompletion=shells,
     ),
 ]
@@ -222,7 +222,7 @@ def wait_for_ip(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Wait until an IP is provisioned or warmed, or until DNS confirms its PTR name.
+    """Wait until an IP is provisioned, warmed, or confirmed by DNS.
 
     misar-ips wait ip_abc123 --for warmed --timeout 28d && echo warmed
     misar-ips wait ip_abc123 --for dns --resolver 192.0.2.53
@@ -343,11 +343,13 @@ def show_help(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[COMMAND]", help="Or exit-codes, environment.", autocompletion=commands
+            metavar="[COMMAND]",
+            help="A command, or exit-codes, or environment.",
+            autocompletion=commands,
         ),
     ] = None,
 ) -> None:
-    """Show the help of a command, the same as its `--help`.
+    """Show the help of a command, or of exit-codes or environment.
 
     misar-ips help release
     misar-ips help exit-codes

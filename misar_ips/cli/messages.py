@@ -35,7 +35,7 @@ def trace_messages(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Show through which IP a received message came, and what its receiver said of it.
+    """Show through which IP a message came. What its receiver said of SPF and DKIM comes with it.
 
     misar-ips trace message.eml
     misar-ips trace --pool transactional < message.eml

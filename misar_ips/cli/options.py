@@ -6,7 +6,6 @@ import typer
 
 from misar_ips.api.arguments import (
     DOCUMENTED_POOLS,
-    FIELDS,
     GOALS,
     validate_field,
     validate_goal,
@@ -87,7 +86,7 @@ StatusesOption = Annotated[
     typer.Option(
         "--status",
         metavar="STATUS",
-        help=f"Only this status: {', '.join(STATUSES)}; repeatable.",
+        help=f"{', '.join(STATUSES)}; repeatable.",
         autocompletion=completion.statuses,
     ),
 ]
@@ -95,7 +94,7 @@ SortOption = Annotated[
     str | None,
     typer.Option(
         metavar="FIELD",
-        help=f"By {', '.join(FIELDS[:-1])} or {FIELDS[-1]}.",
+        help="Sort by a field, as address or warmup_percent.",
         parser=validate_field,
         autocompletion=completion.fields,
     ),

@@ -39,7 +39,7 @@ TimeoutOption = Annotated[
     float,
     typer.Option(
         metavar="DURATION",
-        help="How long to wait for a reply, as 30 (seconds) or 1m.",
+        help="Time for a reply, as 30s or 1m.",
         parser=validate_timeout,
         rich_help_panel=_SAVED,
     ),
@@ -58,7 +58,7 @@ def add_profile(
     json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Save an API key: typed unseen or read from standard input, and tried once.
+    """Save an API key. It is typed unseen or read from standard input, and tried once.
 
     misar-ips profile add work
     misar-ips profile add ci < key.txt

@@ -46,7 +46,7 @@ def wait(  # noqa: PLR0913, PLR0917 - one for each option
 def tell_next_step(session: Session, ip_id: str, goal: str) -> None:
     """Tell people what to do with an IP that has reached the goal."""
     if goal == "warmed":
-        what = f"`{session.command_for('list')}` shows what may be sent today."
+        what = f"`{session.command_for('limit')}` shows what may be sent today."
     else:
         what = f"`{session.command_for('check', ip_id)}` checks its DNS and more."
     session.output.next_step(what)

@@ -19,7 +19,7 @@ DONE = [
         "wait {new} --for provisioned",
     ),
     ("wait ip_abc123 --for provisioned", "ip_abc123 is provisioned after 0 s.", "check ip_abc123"),
-    ("wait ip_def456 --for warmed", "ip_def456 is warmed after 0 s.", "list"),
+    ("wait ip_def456 --for warmed", "ip_def456 is warmed after 0 s.", "limit"),
     (
         "update ip_abc123 --pool transactional",
         "Updated ip_abc123: pool marketing -> transactional.",
