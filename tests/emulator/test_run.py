@@ -262,8 +262,10 @@ def test_ctrl_z_stops_it_whole_and_fg_goes_on(
     shell.expect_exact("Name? ")
     shell.send(CTRL_Z)
     shell.expect_exact("Stopped")
+    shell.expect_exact("prompt> ")
     shell.sendline("fg")
-    shell.expect_exact("emulator run")
+    shell.expect_exact("fg\r\n")
+    shell.expect_exact("emulator run")  # what fg goes on with; keys typed before that may be lost
     shell.sendline("Ada")
     shell.expect_exact("hello Ada")
     shell.sendline("exit 0")
