@@ -139,8 +139,11 @@ class Deadline:
 
     def _start(self, seconds: float) -> None:
         self.close()
+        left = self._ends_at - time.monotonic()
+        if left <= 0:
+            self._pass()
+            return
         self.passed = False
-        left = max(0.0, self._ends_at - time.monotonic())
         self._timer = threading.Timer(min(seconds, left), self._pass)
         self._timer.daemon = True
         self._timer.start()
