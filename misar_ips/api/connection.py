@@ -44,8 +44,8 @@ class Way:
         self._transport = transport
         is_https = httpx.URL(base_url).scheme == "https" and transport is None
         # http is for this machine alone; a proxy on the way would read the key.
+        self._proxy = _proxy_for(base_url, environ) if is_https else None
         self._trusted = _authorities(environ) if is_https else None
-        self._proxy = _proxy_for(base_url, environ, self._trusted) if is_https else None
 
     @property
     def proxy(self) -> str | None:
@@ -128,7 +128,7 @@ class Deadline:
         """Learn how the attempt gets on (httpx's extension ``trace``)."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             self.connection = info["return_value"].get_extra_info("socket")
-            self._start(CONNECT_TIMEOUT)  # a handshake may drip as well
+            self._start(CONNECT_TIMEOUT)  # or less: patience is for the handshake too
         elif event.endswith("send_request_headers.started"):
             self._begun.append(info["request"].method)
             self._start(self._seconds)
@@ -172,9 +172,7 @@ def _host_of(base_url: str) -> str:
     return url.netloc.decode()
 
 
-def _proxy_for(
-    base_url: str, environ: Mapping[str, str], trusted: ssl.SSLContext | None
-) -> httpx.Proxy | None:
+def _proxy_for(base_url: str, environ: Mapping[str, str]) -> httpx.Proxy | None:
     """Return the proxy that the environment names for a URL; NO_PROXY is read as curl reads it.
 
     Raises:
@@ -195,7 +193,7 @@ def _proxy_for(
             hint="It looks like this: http://proxy.example.com:3128; special characters in a "
             "password are percent-encoded.",
         )
-    return httpx.Proxy(url, ssl_context=trusted if url.scheme == "https" else None)
+    return httpx.Proxy(url)
 
 
 def _is_exempt(url: httpx.URL, environ: Mapping[str, str]) -> bool:
