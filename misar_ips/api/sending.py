@@ -181,7 +181,8 @@ class Sender:
         except httpx.RequestError as error:
             lost = deadline.error() if deadline.passed else error
             self._log_attempt(method, url, type(lost).__name__, started)
-            if kept is not None and deadline.found_it_closed:
+            timed_out = isinstance(lost, httpx.TimeoutException)
+            if kept is not None and deadline.found_it_closed and not timed_out:
                 return None
             self._hide_in(error)
             raise self._network_error(lost, what, deadline) from error
