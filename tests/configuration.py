@@ -19,6 +19,14 @@ SHOWN = "msk_5ec2e75e…"
 """What is shown of the tests' key."""
 
 NO_IPS = "No dedicated IPs yet; `misar-ips request` orders one.\n"
+
+
+def no_ips_of(*arguments: str) -> str:
+    """Return what an empty account is told; a profile that was named is in the command."""
+    [profile] = arguments[1:2] or [""]
+    return NO_IPS.replace("request`", f"request --profile {profile}`") if profile else NO_IPS
+
+
 FIX_IT = "Fix the file by hand; it was not touched.\n"
 IGNORED_URL = "MISARMAIL_BASE_URL is ignored: it counts only together with MISARMAIL_API_KEY."
 WAYS_TO_GO_ON = (

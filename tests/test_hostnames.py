@@ -180,7 +180,9 @@ def test_any_text_is_a_hostname_or_a_usage_error(text: str) -> None:
 )
 def test_an_id_is_one_segment_of_the_path(world: World, name: str, path: str) -> None:
     world.run("show", name)
-    assert world.received() == [f"GET /mail/v1/dedicated-ips/{path}"]
+    assert world.received()[0] == f"GET /mail/v1/dedicated-ips/{path}"
+    # Whether the base URL is wrong is asked of the list.
+    assert world.received()[1:] in ([], ["GET /mail/v1/dedicated-ips"])
 
 
 @pytest.mark.parametrize(

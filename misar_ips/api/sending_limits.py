@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from misar_ips.api.warmup import (
+    moved,
     provisioned_by,
     steps_in_order,
     warm_up_day,
@@ -138,4 +139,4 @@ def _ramp_start(ip: DedicatedIP, now: datetime) -> datetime | None:
         return None
     if ip.warmup_day is None:
         return warm_up_start(ip, now)
-    return now - timedelta(day - 1)  # its day may have begun just now
+    return moved(now, -timedelta(day - 1))  # its day may have begun just now

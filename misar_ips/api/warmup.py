@@ -93,7 +93,7 @@ def warm_up_of(ip: DedicatedIP, now: datetime) -> WarmUp:
     is_ahead = day is not None or ip.is_before_warm_up
     ahead = steps[len(come) :] if is_ahead and not ip.is_warmed else []
     missed = missed_steps(ip, day)
-    end = _moved(start, timedelta(_day(steps[-1]))) if steps and day else None
+    end = moved(start, timedelta(_day(steps[-1]))) if steps and day else None
     return WarmUp(
         day=day,
         steps_done=sum(map(is_done, steps)) if steps else None,
@@ -120,7 +120,7 @@ def warm_up_day(ip: DedicatedIP, now: datetime) -> int | None:
 
 def provisioned_by(ip: DedicatedIP) -> datetime | None:
     """Return when an IP was or will be provisioned, at the latest where the server does not say."""
-    return ip.provisioned_at or _moved(ip.created_at, PROVISIONING_TIME)
+    return ip.provisioned_at or moved(ip.created_at, PROVISIONING_TIME)
 
 
 def warm_up_start(ip: DedicatedIP, now: datetime) -> datetime | None:
@@ -134,9 +134,9 @@ def warm_up_start(ip: DedicatedIP, now: datetime) -> datetime | None:
     if ip.warmup_day is None or day is None:
         return start
     if start is None or start > now:
-        return _moved(now.replace(hour=0, minute=0, second=0, microsecond=0), timedelta(1 - day))
+        return moved(now.replace(hour=0, minute=0, second=0, microsecond=0), timedelta(1 - day))
     days_off = (now - start).days + 1 - day
-    return start if abs(days_off) <= 1 else _moved(start, timedelta(days_off))
+    return start if abs(days_off) <= 1 else moved(start, timedelta(days_off))
 
 
 def steps_in_order(steps: Iterable[WarmupStep]) -> list[WarmupStep]:
@@ -212,12 +212,12 @@ def _estimated_end(
         return None
     percent = ip.warmup_percent or 0
     if (day or 0) >= _FIRST_TELLING_DAY and 0 < percent < 100:  # noqa: PLR2004 - percent
-        at_this_pace = _moved(start, (now - start) * 100 / (percent + 1))  # 62 may be 62.9, cut
+        at_this_pace = moved(start, (now - start) * 100 / (percent + 1))  # 62 may be 62.9, cut
         end = at_this_pace and max(end, at_this_pace)
     return end if end and end > now else None
 
 
-def _moved(time: datetime | None, by: timedelta) -> datetime | None:
+def moved(time: datetime | None, by: timedelta) -> datetime | None:
     """Return a time moved, None where the calendar has no such time."""
     try:
         return None if time is None else time + by

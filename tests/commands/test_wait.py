@@ -172,7 +172,7 @@ def test_a_server_that_asks_for_rest_gets_it(world: World) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--for", "gold"], "`gold` can't be waited for. Goals: provisioned and warmed."),
+        (["--for", "gold"], "`gold` can't be waited for. Goals: provisioned, warmed, dns."),
         (["--for", "warmed", "--timeout", "soon"], "`soon` is not a valid duration."),
         (["--for", "warmed", "--interval", "-1"], "`-1` is not a valid duration."),
         ([], "Missing option '--for'. See `misar-ips wait --help`."),
