@@ -6,7 +6,7 @@ only imports the same libraries. Floors and commands take turns, and medians are
     python benchmarks/startup.py [--rounds 15] [--json] [--only TEXT]
     python benchmarks/startup.py [--rounds 15] --beside-curl
 
-The second form prints the README's table: how long a task takes with misar-ips, and how long with
+The second form prints a table: how long a task takes with misar-ips, and how long with
 curl and jq, which it needs.
 
 It installs nothing and talks to this machine alone: to `misar-ips emulator serve`, to the same
@@ -115,7 +115,7 @@ TASKS = {
         f"{CURL}/ip_abc123 | jq .ip.daily_limit",
     ),
 }
-"""What the README compares: the same task with misar-ips, and with curl and jq."""
+"""What is compared: the same task with misar-ips, and with curl and jq."""
 
 
 class LongLists(BaseHTTPRequestHandler):
@@ -330,7 +330,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", default="", help="only rows with this text in their name")
-    parser.add_argument("--beside-curl", action="store_true", help="the README's table instead")
+    parser.add_argument(
+        "--beside-curl", action="store_true", help="a table of tasks with curl and jq"
+    )
     options = parser.parse_args()
     wanted = [row for row in ROWS if options.only in row.name]
     needed = {row.floor for row in wanted}

@@ -123,7 +123,7 @@ def _as_ours(error: Exception, session: Session) -> MisarError:
     if isinstance(error, TyperException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "misar-ips"
-        message = error.format_message()
+        message = _without_pythons_words(error.format_message())
         sentence = message if message.endswith((".", "?")) else f"{message}."
         return UsageError(sentence, hint=f"See `{command} --help`.")
     if isinstance(error, MisarError) and not isinstance(error, OutputError):
@@ -138,6 +138,14 @@ def _as_ours(error: Exception, session: Session) -> MisarError:
     )
     done = " and ".join(session.carried_out())
     return known.with_context(f"{done}.") if done else known
+
+
+def _without_pythons_words(message: str) -> str:
+    """Return what Typer says, with the names of Python's types as people call them."""
+    for type_name, name in (("int", "a whole number"), ("float", "a number")):
+        for valid in (f"a valid {type_name} range", f"a valid {type_name}"):
+            message = message.replace(f"is not {valid}.", f"is not {name}.")
+    return message
 
 
 def run() -> None:

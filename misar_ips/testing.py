@@ -108,7 +108,7 @@ def emulated(
     """Run an emulator until the block ends; its state is then gone.
 
     ``seed`` are the IPs that it begins with, as the API's objects, or the JSON file that holds
-    them; ``[]`` for none. ``freeze``: the clock stands still but for ``advance``. ``options`` are
+    them; ``[]`` for none. ``freeze``: the clock is stopped but for ``advance``. ``options`` are
     ``shape``, ``rate_limit`` (requests a minute, 0 for none), ``latency`` (seconds) and ``faults``.
 
     Raises:

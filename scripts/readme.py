@@ -1,4 +1,4 @@
-"""The README's examples: found, typed into a shell, and put back with what they print."""
+"""The examples of README and docs: found, typed into a shell, and put back with what they print."""
 
 from __future__ import annotations
 
@@ -14,26 +14,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 README = Path(__file__).parent.parent / "README.md"
-TRACE_GUIDE = README.parent / "docs" / "trace.md"
+DOCUMENTS = (README, *sorted((README.parent / "docs").glob("*.md")))
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _MESSAGE = re.compile(r"^```eml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _EXAMPLE = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 _REQUESTED_ID = re.compile(r"ip_[0-9a-f]{16}")  # a new IP's id is random
+_DEMO = re.compile(r"^Demo account, from MISAR_IPS_PROFILE: .*\n", re.MULTILINE)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def examples(readme: str) -> list[tuple[str, str]]:
-    """Return each example's command and what the README says that it prints."""
-    return [example for block in _BLOCK.findall(readme) for example in _EXAMPLE.findall(block)]
+def examples(document: str) -> list[tuple[str, str]]:
+    """Return each example's command and what the document says that it prints."""
+    return [example for block in _BLOCK.findall(document) for example in _EXAMPLE.findall(block)]
 
 
-def with_examples_run(readme: str, folder: Path) -> str:
-    """Return the README, or a guide, with what its examples print now.
+def with_examples_run(document: str, folder: Path) -> str:
+    """Return README, or a document, with what its examples print now, of the demo account.
 
-    They are typed in a folder, which has the emulator's state and the message that a guide shows.
+    They are typed in a folder, which has the emulator's state and the message that is shown.
     """
-    environ = {"MISAR_IPS_EMULATOR_DB": str(folder / "db"), "HOME": str(folder)}
-    for message in _MESSAGE.findall(readme):
+    environ = {
+        "MISAR_IPS_EMULATOR_DB": str(folder / "db"),
+        "HOME": str(folder),
+        "MISAR_IPS_PROFILE": "demo",
+    }
+    for message in _MESSAGE.findall(document):
         (folder / "received.eml").write_text(message, encoding="utf-8")
 
     def run(block: re.Match[str]) -> str:
@@ -41,7 +46,7 @@ def with_examples_run(readme: str, folder: Path) -> str:
         runs = [f"$ {command}\n{typed(command, environ)}".rstrip("\n") for command in commands]
         return "```console\n" + "\n\n".join(runs) + "\n```"
 
-    return _BLOCK.sub(run, readme)
+    return _BLOCK.sub(run, document)
 
 
 def typed(command: str, environ: Mapping[str, str]) -> str:
@@ -67,4 +72,5 @@ def typed(command: str, environ: Mapping[str, str]) -> str:
     shell.close()
     if "| jq " in command:  # older ones colour what they print whatever NO_COLOR says
         shown = _COLOUR.sub("", shown)
-    return _REQUESTED_ID.sub("ip_5d0c1f3a9b7e2468", shown.replace("\r\n", "\n"))
+    shown = _DEMO.sub("", shown.replace("\r\n", "\n"))
+    return _REQUESTED_ID.sub("ip_5d0c1f3a9b7e2468", shown)

@@ -14,7 +14,7 @@ from pathlib import Path
 from misar_ips.shell.scripts import SCRIPTS
 from scripts.man_page import man_page
 from scripts.pictures import PICTURES, picture
-from scripts.readme import README, TRACE_GUIDE, with_examples_run
+from scripts.readme import DOCUMENTS, with_examples_run
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 def generated() -> dict[Path, str]:
     """Return each generated file's path in the repository and what belongs into it."""
     texts = {}
-    for path in (README, TRACE_GUIDE):
+    for path in DOCUMENTS:
         with tempfile.TemporaryDirectory() as folder:
             text = with_examples_run(path.read_text(encoding="utf-8"), Path(folder))
         texts[path.relative_to(ROOT)] = text

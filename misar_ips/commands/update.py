@@ -120,7 +120,7 @@ def _pool_warnings(session: Session, ip: DedicatedIP, pool: str) -> Iterator[str
 def _tell(
     output: Output, before: DedicatedIP | None, updated: DedicatedIP, changes: Mapping[str, str]
 ) -> None:
-    """Tell whether the server shows the change."""
+    """Say whether the server shows the change."""
     different = different_settings(updated, dict(changes))
     for name, shown in different.items():
         seen = f"still shows {_LABELS[name]} `{shown}`" if shown else f"shows no {_LABELS[name]}"

@@ -115,7 +115,7 @@ class Store:
             return _to_datetime(target)
 
     def freeze(self, *, frozen: bool = True) -> None:
-        """Let the clock stand still but for ``advance``, or run on from where it is."""
+        """Stop the clock but for ``advance``, or let it run on from where it is."""
         with self._transaction() as database:
             now, running = self._clock(database)
             if frozen:

@@ -48,7 +48,7 @@ class Questions:
         """
         if not self.can_be_asked:
             raise ConfirmationRequiredError(
-                f"To {what} takes a yes, and there is no terminal to ask at; nothing was changed.",
+                f"To {what} needs a yes, and there is no terminal to ask on; nothing was changed.",
                 hint=hint,
             )
 

@@ -273,7 +273,7 @@ def test_where_nobody_can_answer_nothing_is_sent_but_reads(world: World, termina
     assert world.run("release", NOT_STARTED, WARMED, stdin="y\n", terminal=terminal) == Ran(
         2,
         "",
-        "Error: To release ip_jkl012, ip_def456 takes a yes, and there is no terminal to ask at;"
+        "Error: To release ip_jkl012, ip_def456 needs a yes, and there is no terminal to ask on;"
         " nothing was changed. `--yes` releases without asking.\n",
     )
     assert world.received() == [
@@ -288,7 +288,7 @@ def test_where_nobody_can_answer_as_json(world: World) -> None:
     assert json.loads(ran.stderr) == {
         "error": {
             "code": "confirmation_required",
-            "message": "To release ip_def456 takes a yes, and there is no terminal to ask at;"
+            "message": "To release ip_def456 needs a yes, and there is no terminal to ask on;"
             " nothing was changed.",
             "hint": "`--yes` releases without asking.",
         }

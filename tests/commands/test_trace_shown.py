@@ -1,4 +1,4 @@
-"""What `misar-ips trace` prints: on terminals of several widths, piped, as JSON; and its guide."""
+"""What `misar-ips trace` prints: on terminals of several widths, piped, as JSON."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from scripts.readme import TRACE_GUIDE, examples, with_examples_run
 from tests.commands.checked import with_ips
 from tests.commands.test_trace import MESSAGES, OURS, TX, from_ours, received
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import World
 
-GUIDE = TRACE_GUIDE.read_text()
 PASSED = f"""\
 gmail.eml  ip_def456  {OURS}  5 passed
   ✓ Route      {OURS} (ip_def456) handed it to its receiver, which says
@@ -242,13 +238,3 @@ def test_the_list_can_not_be_read(world: World) -> None:
     world.transport = httpx.MockTransport(lambda _request: httpx.Response(401))
     ran = world.run("trace", "gmail.eml")
     assert (ran.code, ran.stdout) == (4, "")
-
-
-# The guide
-
-
-def test_the_guides_examples_print_what_it_says(tmp_path: Path) -> None:
-    written = examples(GUIDE)
-    assert len(written) == 4
-    for example, run in zip(written, examples(with_examples_run(GUIDE, tmp_path)), strict=True):
-        assert example == run
