@@ -304,8 +304,9 @@ class Sender:
 
 def _said_by(cause: BaseException) -> str:
     """Return what a failure says for people, without the numbers and names that Python adds."""
-    if isinstance(cause, ssl.SSLError) and cause.reason:
-        return cause.reason.replace("_", " ").lower()
+    reason = getattr(cause, "reason", None)  # of OpenSSL, as in WRONG_VERSION_NUMBER
+    if isinstance(cause, ssl.SSLError) and reason:
+        return str(reason).replace("_", " ").lower()
     said = getattr(cause, "strerror", None) or str(cause)
     return re.sub(r"bytearray\(b(.*)\)", r"\1", said).rstrip(".")
 
