@@ -107,13 +107,7 @@ def serve(  # noqa: PLR0913 - one argument for each option of the command
     tell = None if quiet else _line_on_stderr(session.output)
     store = beginning.store(db or default_path(session.environ))
     emulator = Emulator(store, plan=beginning.plan, tell=tell, **answers.options())
-    try:
-        server = EmulatorServer(emulator, host, port)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UsageError(
-            f"Can't listen on {host} port {port}: {reason}.", hint="`--port 0` picks a free port."
-        ) from error
+    server = _listening(emulator, host, port)
     try:
         _prepare(store, beginning)
         store.freeze(frozen=freeze)
@@ -123,6 +117,16 @@ def serve(  # noqa: PLR0913 - one argument for each option of the command
         _serve_until_stopped(server)
     finally:
         server.close()
+
+
+def _listening(emulator: Emulator, host: str, port: int) -> EmulatorServer:
+    try:
+        return EmulatorServer(emulator, host, port)
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(
+            f"Can't listen on {host} port {port}: {reason}.", hint="`--port 0` picks a free port."
+        ) from error
 
 
 def run(  # noqa: PLR0913 - one argument for each option of the command

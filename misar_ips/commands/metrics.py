@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,14 +64,7 @@ def metrics(
         MisarError: the IPs could not be listed.
     """
     profile = session.profile.name
-
-    def write(families: Iterable[Metric]) -> None:
-        text = _as_text(families)
-        if output is None:
-            session.output.text(text)
-        else:
-            _replace(output, text)
-
+    write = partial(_write, session, output)
     try:
         detailed = _read(session)
         ips = [ip for ip, _ in detailed]
@@ -90,6 +84,14 @@ def metrics(
             *_families(profile, rows),
         ]
     )
+
+
+def _write(session: Session, output: Path | None, families: Iterable[Metric]) -> None:
+    text = _as_text(families)
+    if output is None:
+        session.output.text(text)
+    else:
+        _replace(output, text)
 
 
 def _read(session: Session) -> tuple[DetailedIP, ...]:

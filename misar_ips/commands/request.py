@@ -8,10 +8,12 @@ from misar_ips.errors import MisarError
 from misar_ips.results import ChangedIP
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from misar_ips.api.models import RequestedIP
     from misar_ips.api.warmup import IPDetails
     from misar_ips.dns.nameservers import Nameserver
+    from misar_ips.output.writer import Output
     from misar_ips.session import Session
 
 _LABELS = {"pool": "pool", "rdns": "rDNS"}
@@ -44,12 +46,7 @@ def request(  # noqa: PLR0913 - what may be said of an order
     requested = session.client.request(pool=pool, rdns=rdns)
     message = requested.message or f"Ordered {requested.ip.id}."
     tell = output.note if requested.is_sure else output.warning
-    for name, shown in requested.different.items():
-        ordered = pool if name == "pool" else rdns
-        output.warning(
-            f"MisarMail shows {_LABELS[name]} `{shown}` for {requested.ip.id}, "
-            f"not `{ordered}` as ordered."
-        )
+    _warn_of_differences(output, requested, {"pool": pool, "rdns": rdns})
     if wait:
         tell(message)
         output.result(_provisioned(session, requested.ip.id), brief=True)
@@ -59,6 +56,16 @@ def request(  # noqa: PLR0913 - what may be said of an order
         tell(message)
         go_on = session.command_for("wait", requested.ip.id, "--for", "provisioned")
         output.next_step(f"`{go_on}` waits for it.")
+
+
+def _warn_of_differences(
+    output: Output, requested: RequestedIP, ordered: Mapping[str, str | None]
+) -> None:
+    for name, shown in requested.different.items():
+        output.warning(
+            f"MisarMail shows {_LABELS[name]} `{shown}` for {requested.ip.id}, "
+            f"not `{ordered[name]}` as ordered."
+        )
 
 
 def _provisioned(session: Session, ip_id: str) -> IPDetails:
