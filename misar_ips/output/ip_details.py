@@ -136,6 +136,8 @@ def progress_bar(ip: DedicatedIP, width: int) -> str:
 
 def _settings(ip: DedicatedIP, now: datetime, unknown: str) -> list[tuple[str, str]]:
     limit = "" if ip.daily_limit is None else counted(ip.daily_limit, "message")
+    if limit and not ip.can_send:
+        limit = f"{limit}, but not while {plain(ip.warmup_status or '')}"
     return [
         ("rDNS", plain(ip.rdns or unknown)),
         ("Pool", plain(ip.pool or unknown)),

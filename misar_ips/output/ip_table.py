@@ -151,7 +151,7 @@ def _detail_column(
 
 
 def _limit(ip: DedicatedIP) -> str:
-    return "" if ip.daily_limit is None else f"{ip.daily_limit:,}"
+    return "" if ip.limit_today is None else f"{ip.limit_today:,}"
 
 
 def _warm_up_column(ips: Sequence[DedicatedIP], bar_width: int) -> Column:

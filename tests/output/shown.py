@@ -31,7 +31,7 @@ ip_abc123  198.51.100.42   mail.yourdomain.com  marketing      warming      █�
 ip_def456  198.51.100.17   tx.yourdomain.com    transactional  warmed       ██████████ 100%  79d  \
         98  25,000
 ip_ghi789  198.51.100.88   news.yourdomain.com  marketing      suspended !  ███▊░░░░░░  38%  29d  \
-        38   2,714
+        38       0
 ip_jkl012  198.51.100.131  —                    transactional  not_started  ░░░░░░░░░░   0%   0d  \
          —       0
 """
@@ -45,7 +45,7 @@ LIST_IN_100_COLUMNS = """\
 ID         ADDRESS         RDNS           POOL           STATUS       WARM-UP     REPUTATION   TODAY
 ip_abc123  198.51.100.42   mail.yourdom…  marketing      warming      ███░░  62%          84   8,000
 ip_def456  198.51.100.17   tx.yourdomai…  transactional  warmed       █████ 100%          98  25,000
-ip_ghi789  198.51.100.88   news.yourdom…  marketing      suspended !  █▉░░░  38%          38   2,714
+ip_ghi789  198.51.100.88   news.yourdom…  marketing      suspended !  █▉░░░  38%          38       0
 ip_jkl012  198.51.100.131  —              transactional  not_started  ░░░░░   0%           —       0
 
 1 warming, 1 warmed, 1 suspended, 1 not_started, may send 33,000 messages today, 1 behind schedule
