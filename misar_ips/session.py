@@ -8,7 +8,6 @@ import time
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO
 
 from misar_ips.output.writer import Output
@@ -16,6 +15,7 @@ from misar_ips.output.writer import Output
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from io import BufferedIOBase
+    from pathlib import Path
 
     import httpx
 
@@ -218,7 +218,8 @@ class Session:
         try:
             store = self.emulator_store()
         except NoHomeFolderError as error:
-            from tempfile import TemporaryDirectory  # takes its time to load
+            from pathlib import Path  # they take their time to load
+            from tempfile import TemporaryDirectory
 
             self.output.warning(f"{error.message} The demo account starts anew with each command.")
             folder = self._opened.enter_context(TemporaryDirectory())
