@@ -153,6 +153,6 @@ def test_the_two_set_up_commands_need_nothing_but_python() -> None:
     commands = [line for line in lines if "-m venv" in line]
     assert [command.rpartition(" && ")[2] for command in commands] == [
         ".venv/bin/misar-ips list --profile demo",
-        ".venv/bin/pytest -n auto",
+        ".venv/bin/pytest -n 4",
     ]
     assert all(command.startswith("python3 -m venv .venv && ") for command in commands)
