@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from misar_ips.api.statuses import STATUSES
-from misar_ips.api.warmup import details_of
 from misar_ips.errors import UsageError
 from misar_ips.safe_text import counted
 
@@ -37,6 +36,8 @@ def list_ips(
     if not (details or session.output.is_for_people):
         session.output.result(wanted, empty=empty)
         return
+    from misar_ips.api.warmup import details_of  # a list without details does without
+
     with session.waits.during(f"Waiting for the details of {counted(len(wanted), 'IP')}"):
         read = session.client.with_details(wanted, patiently=details)
     now = session.now()
