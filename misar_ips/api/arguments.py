@@ -22,6 +22,9 @@ DOCUMENTED_POOLS = ("transactional", "marketing")
 DEFAULT_POOL = "marketing"
 """Where the server puts an IP that was ordered without a pool, as the reference says."""
 
+SETTING_LABELS = {"pool": "pool", "rdns": "rDNS"}
+"""What the settings of an IP are called in texts, by their names in the API."""
+
 GOALS = {
     "provisioned": "the IP is there",
     "warmed": "its warm-up is complete",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from misar_ips.api.arguments import SETTING_LABELS
 from misar_ips.errors import MisarError
 from misar_ips.results import ChangedIP
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from misar_ips.dns.nameservers import Nameserver
     from misar_ips.output.writer import Output
     from misar_ips.session import Session
-
-_LABELS = {"pool": "pool", "rdns": "rDNS"}
 
 
 def request(  # noqa: PLR0913 - what may be said of an order
@@ -63,7 +62,7 @@ def _warn_of_differences(
 ) -> None:
     for name, shown in requested.different.items():
         output.warning(
-            f"MisarMail shows {_LABELS[name]} `{shown}` for {requested.ip.id}, "
+            f"MisarMail shows {SETTING_LABELS[name]} `{shown}` for {requested.ip.id}, "
             f"not `{ordered[name]}` as ordered."
         )
 

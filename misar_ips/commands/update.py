@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from misar_ips.api.arguments import different_settings, validate_changes
+from misar_ips.api.arguments import SETTING_LABELS, different_settings, validate_changes
 from misar_ips.api.finding import is_plain_id
 from misar_ips.api.models import DedicatedIP
 from misar_ips.errors import APIError, MisarError, NetworkError, NotFoundError, UsageError
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from misar_ips.dns.nameservers import Nameserver
     from misar_ips.output.writer import Output
     from misar_ips.session import Session
-
-_LABELS = {"pool": "pool", "rdns": "rDNS"}
 
 
 def update(  # noqa: PLR0913 - one for each option
@@ -123,7 +121,11 @@ def _tell(
     """Say whether the server shows the change."""
     different = different_settings(updated, dict(changes))
     for name, shown in different.items():
-        seen = f"still shows {_LABELS[name]} `{shown}`" if shown else f"shows no {_LABELS[name]}"
+        seen = (
+            f"still shows {SETTING_LABELS[name]} `{shown}`"
+            if shown
+            else f"shows no {SETTING_LABELS[name]}"
+        )
         output.warning(f"MisarMail accepted the change but {seen} of {updated.id}.")
     if different:
         return
@@ -145,7 +147,7 @@ def _next_step(session: Session, ip_id: str, changes: Mapping[str, str], *, wait
 def _change(before: DedicatedIP | None, name: str, value: str) -> str:
     old = getattr(before, name) if before else None
     return (
-        f"{_LABELS[name]} {old} -> {value}"
+        f"{SETTING_LABELS[name]} {old} -> {value}"
         if old not in {None, value}
-        else f"{_LABELS[name]} {value}"
+        else f"{SETTING_LABELS[name]} {value}"
     )

@@ -195,11 +195,6 @@ class _Connection(BaseRequestHandler):
                 return bytes(BODY_LIMIT + 1)
         return bytes(body)
 
-    def _host(self, head: h11.Request) -> str:
-        return next(
-            (value.decode("latin-1") for name, value in head.headers if name == b"host"), ""
-        )
-
     def _is_ours(self, host: str) -> bool:
         """Return whether it is a name of this machine, and not a page's that was rebound to it."""
         name = re.sub(r":[0-9]*\Z", "", host).strip("[]").removesuffix(".").lower()

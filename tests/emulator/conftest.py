@@ -13,6 +13,7 @@ import pytest
 from misar_ips.emulator.handler import Emulator
 from misar_ips.emulator.server import EmulatorServer
 from misar_ips.emulator.store import Store
+from tests import reference
 from tests.conftest import KEY
 from tests.conftest import World as Program
 
@@ -27,24 +28,7 @@ NO_KEY = {
     "success": False,
     "error": "Invalid or missing API key. Use: Authorization: Bearer msk_...",
 }
-EXAMPLE = {
-    "id": "ip_abc123",
-    "address": "198.51.100.42",
-    "rdns": "mail.yourdomain.com",
-    "pool": "marketing",
-    "warmup_status": "warming",
-    "warmup_percent": 62,
-    "daily_limit": 8000,
-    "reputation_score": 84,
-    "warmup_schedule": [
-        {"day": 1, "limit": 200, "sent": 200, "done": True},
-        {"day": 7, "limit": 1000, "sent": 1000, "done": True},
-        {"day": 14, "limit": 4000, "sent": 3800, "done": False},
-        {"day": 21, "limit": 10000, "sent": 0, "done": False},
-        {"day": 28, "limit": 25000, "sent": 0, "done": False},
-    ],
-    "created_at": "2026-03-15T10:00:00Z",
-}
+EXAMPLE = reference.IP
 
 
 SERVE = """
